@@ -1,0 +1,3 @@
+"""Penstock: layered data pipelines with gates."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""The nouns of Penstock: frozen dataclasses, standard library only, one noun per file."""

@@ -1,0 +1,73 @@
+"""A batch: one extract of one source table, immutable once landed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+from penstock.domain.relation import Column
+from penstock.domain.source import ExtractKind
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file an extract read: its path relative to the source's root, size in bytes, mtime in ns, sha256 (hex)."""
+
+    path: str
+    size: int
+    modified_ns: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """What a reader hands to the landing: a Parquet file in the staging folder, not yet a batch.
+
+    `cursor_from` and `cursor_to` are the bounds of an extract by cursor column, as text.
+    """
+
+    data: Path
+    rows: int
+    columns: tuple[Column, ...]
+    files: tuple[SourceFile, ...] = ()
+    cursor_from: str | None = None
+    cursor_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The commit point of a batch. `data` is the data file's path relative to the landing; times are UTC.
+
+    `seq` counts batches of one table from 1. `sha256` is the data file's. `rows` is what the data file holds.
+    """
+
+    source: str
+    table: str
+    seq: int
+    extract: ExtractKind
+    processing_ts: datetime
+    ingest_date: date
+    data: str
+    sha256: str
+    bytes: int
+    rows: int
+    columns: tuple[Column, ...]
+    run: str
+    files: tuple[SourceFile, ...] = ()
+    cursor_from: str | None = None
+    cursor_to: str | None = None
+
+    @property
+    def id(self) -> str:
+        """`shop.orders/000001`, unique in an environment."""
+        return f"{self.source}.{self.table}/{self.seq:06d}"
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What a source would give now. `stamp` is a cheap fingerprint of the source's files (names, sizes, times);
+    `summary` says in words what would be landed (`2 new files`), None when there is nothing new."""
+
+    stamp: str
+    summary: str | None

@@ -1,0 +1,23 @@
+"""Environments: dev, test and prod, physically apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """One physical place where a project runs.
+
+    `home` is its folder (landing, state, exports and, for DuckDB, the warehouse file), relative to the project unless
+    absolute. `roots` replaces the root of a source by name. `threads` bounds the steps that run at once,
+    `memory_limit` (DuckDB syntax, `4GB`) what the engine may use; None leaves the engine's default.
+    """
+
+    name: str
+    engine: str = "duckdb"
+    home: str = ""
+    threads: int | None = None
+    memory_limit: str | None = None
+    roots: Mapping[str, str] = field(default_factory=dict)

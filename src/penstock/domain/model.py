@@ -1,0 +1,37 @@
+"""Models: relations defined by a SELECT or by a Python function."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from penstock.domain.layer import Materialization
+from penstock.domain.relation import RelationName
+from penstock.errors import Location
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One relation of the warehouse and how it is made.
+
+    `sql` is the SELECT as it runs, project functions expanded, `$name` parameters still in it; empty for Python
+    models. `line` is the line of the file where that SELECT begins, so that an engine's "LINE 3" can be told as
+    file:line. `parameters` are the `$names` it uses. `fingerprint` changes when the meaning of the definition may have
+    changed: comments and formatting do not count. `columns` is what a Python model promises to return, or what a SQL
+    model's output is declared to be.
+    """
+
+    relation: RelationName
+    language: Literal["sql", "python"]
+    materialization: Materialization
+    location: Location
+    fingerprint: str
+    sql: str = ""
+    line: int = 1
+    reads: tuple[RelationName, ...] = ()
+    parameters: tuple[str, ...] = ()
+    key: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    owner: str | None = None
+    tags: tuple[str, ...] = ()
+    description: str = ""

@@ -1,0 +1,85 @@
+"""A plan is data: ordered steps with reasons, read by the executor and by whoever wants to know beforehand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from penstock.domain.batch import Manifest
+from penstock.domain.export import Export
+from penstock.domain.model import Model
+from penstock.domain.relation import RelationName
+from penstock.domain.source import SourceTable
+
+
+@dataclass(frozen=True, slots=True)
+class LandStep:
+    """source → landing: extract what is new. Never touches the warehouse."""
+
+    id: str
+    table: SourceTable
+    needed: bool
+    reason: str
+    depends_on: tuple[str, ...] = ()
+    kind = "land"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadStep:
+    """landing → first layer: the batches the ledger does not list, in order, each exactly once.
+
+    `batches` is what was landed when the plan was made; batches that the plan's own land step adds are loaded too.
+    """
+
+    id: str
+    table: SourceTable
+    batches: tuple[Manifest, ...]
+    needed: bool
+    reason: str
+    depends_on: tuple[str, ...] = ()
+    kind = "load"
+
+
+@dataclass(frozen=True, slots=True)
+class BuildStep:
+    """Make a model's relation equal to its definition. `inputs` are the stored relations it reads, views looked
+    through; `fingerprint` covers its own definition and that of every view it reads."""
+
+    id: str
+    model: Model
+    materialization: str
+    inputs: tuple[RelationName, ...]
+    fingerprint: str
+    needed: bool
+    reason: str
+    depends_on: tuple[str, ...] = ()
+    kind = "build"
+
+
+@dataclass(frozen=True, slots=True)
+class ExportStep:
+    """Write relations as a file, aside and renamed."""
+
+    id: str
+    export: Export
+    inputs: tuple[RelationName, ...]
+    fingerprint: str
+    needed: bool
+    reason: str
+    depends_on: tuple[str, ...] = ()
+    kind = "export"
+
+
+Step = LandStep | LoadStep | BuildStep | ExportStep
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Steps in an order that respects `depends_on`. A step with `needed=False` is expected to have nothing to do;
+    the executor decides again when its turn comes, from what the steps before it really changed."""
+
+    environment: str
+    steps: tuple[Step, ...]
+
+    @property
+    def needed(self) -> tuple[Step, ...]:
+        return tuple(step for step in self.steps if step.needed)

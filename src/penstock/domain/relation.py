@@ -1,0 +1,32 @@
+"""A relation: a table or view in the warehouse, addressed `layer.name`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RelationName:
+    """The address of a relation. `layer` is a schema of the warehouse, `name` a table or view in it."""
+
+    layer: str
+    name: str
+
+    @classmethod
+    def parse(cls, text: str) -> RelationName:
+        """`"stg.orders"` → RelationName("stg", "orders"). Raises ValueError when there are not exactly two parts."""
+        layer, dot, name = text.partition(".")
+        if not dot or not layer or not name or "." in name:
+            raise ValueError(f"expected layer.name, found {text!r}")
+        return cls(layer, name)
+
+    def __str__(self) -> str:
+        return f"{self.layer}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column as a warehouse or a file has it. `type` is the engine's own name of the type."""
+
+    name: str
+    type: str

@@ -1,0 +1,63 @@
+"""A run: one execution of a plan, and what it did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from penstock.errors import Problem
+
+
+class Status(StrEnum):
+    """How a step or a run ended. `unchanged`: there was nothing to do. `skipped`: something before it failed."""
+
+    RUNNING = "running"
+    SUCCESS = "success"
+    UNCHANGED = "unchanged"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+    CRASHED = "crashed"
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """`rows`: what the relation holds (build), what was landed (land), loaded (load) or written (export).
+    `accounting` says where a batch's rows went: rows_in = inserted + updated + unchanged + duplicates + quarantined;
+    deleted counts keys that a full extract no longer has."""
+
+    step: str
+    kind: str
+    target: str
+    status: Status
+    reason: str
+    seconds: float = 0.0
+    rows: int | None = None
+    commit: int | None = None
+    accounting: Mapping[str, int] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+    transient: bool = False
+    exit_code: int = 0
+    output: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """The result of a run: steps in the order they ended."""
+
+    run: str
+    environment: str
+    status: Status
+    started: datetime
+    finished: datetime
+    steps: tuple[StepResult, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 when all is well, else the most actionable code of a failed step (2 before 3 before 4 …)."""
+        if self.status is Status.CANCELLED:
+            return 130
+        codes = [result.exit_code for result in self.steps if result.status is Status.FAILED]
+        return min(codes) if codes else 0

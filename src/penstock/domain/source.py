@@ -1,0 +1,93 @@
+"""Sources: tables somewhere else that Penstock extracts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from penstock.domain.relation import RelationName
+from penstock.errors import Location
+
+
+class ExtractKind(StrEnum):
+    """What one extract holds: the whole table, its changed rows, or new rows of a table that only grows."""
+
+    FULL = "full"
+    INCREMENTAL = "incremental"
+    APPEND = "append"
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """An incremental extract by column: rows at or above the highest value seen, less `lag`.
+
+    `type` decides the order of values (`timestamp`, `date`, `bigint`, `varchar`). `lag` is seconds for times and a
+    plain number for numbers: a bare `>` would lose rows that were committed late at the source, so the overlap is
+    read again and rows already known are recognised by their key.
+    """
+
+    column: str
+    type: str
+    lag: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SourceColumn:
+    """A declared column: text that does not read as `type` (a DuckDB type, `format` a strptime pattern for dates and
+    times) sends its row to quarantine on load."""
+
+    name: str
+    type: str
+    format: str | None = None
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTable:
+    """One table of a source, and how it is extracted and kept."""
+
+    source: str
+    name: str
+    relation: RelationName
+    extract: ExtractKind
+    location: Location
+    key: tuple[str, ...] = ()
+    order_by: tuple[str, ...] = ()
+    cursor: Cursor | None = None
+    columns: tuple[SourceColumn, ...] = ()
+    rename: Mapping[str, str] = field(default_factory=dict)
+    allow_empty: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
+    owner: str | None = None
+    cadence: str | None = None
+    tags: tuple[str, ...] = ()
+    description: str = ""
+
+    @property
+    def id(self) -> str:
+        return f"{self.source}.{self.name}"
+
+    @property
+    def history(self) -> RelationName:
+        """The relation with every version. Keyed tables only; an append table is its own history."""
+        return RelationName(self.relation.layer, f"{self.relation.name}_history")
+
+    @property
+    def stored(self) -> RelationName:
+        """The physical table that loads write."""
+        return self.history if self.key else self.relation
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A system that tables come from. `connector` names the plug-in; `root` is the folder (or address) it reads."""
+
+    name: str
+    connector: str
+    root: str
+    tables: tuple[SourceTable, ...]
+    location: Location
+    owner: str | None = None
+    description: str = ""

@@ -1,0 +1,91 @@
+"""What DuckDB's exceptions mean to us: who acts, and whether a retry can help.
+
+The texts were collected from DuckDB 1.5.6 and 2.0.0; tests/unit/embedded keeps them true on the installed version.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+
+from penstock.errors import Cancelled, DriverError, Location, Locked, PenstockError, UserError
+
+_HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")
+_LINE = re.compile(r"^LINE (\d+): (.*)\n( *)\^", re.MULTILINE)
+
+
+def line_of(message: str) -> int | None:
+    """The line of the statement a DuckDB message points at, from 1."""
+    found = _LINE.search(message)
+    return int(found[1]) if found else None
+
+
+def _first_line(message: str) -> str:
+    """The message without the statement it quotes (and so without the values in it)."""
+    return re.sub(r"\s+", " ", message.split("\n\nLINE ")[0]).strip()
+
+
+def translate(error: duckdb.Error, location: Location | None = None) -> PenstockError:
+    """The Penstock error for a DuckDB exception. `location` is where its SQL begins, if it came from a file."""
+    text = str(error)
+    lowered = text.lower()
+    if isinstance(error, duckdb.InterruptException):
+        return Cancelled("the statement was interrupted", code="CANCELLED")
+    if holder := _HOLDER.search(text):
+        return Locked(
+            f"the warehouse is held by another process (pid {holder['pid']}, {holder['program']})",
+            code="WAREHOUSE_LOCKED",
+            hint="wait for it to end, or stop it",
+        )
+    if "no space left on device" in lowered or "disk quota exceeded" in lowered or "file too large" in lowered:
+        return DriverError(
+            f"the disk is full: {_first_line(text)}",
+            code="DISK_FULL",
+            hint="free some space and run again; nothing was published",
+            transient=True,
+        )
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return DriverError(
+            f"out of memory: {_first_line(text)}",
+            code="OUT_OF_MEMORY",
+            hint="raise the environment's memory_limit, or lower its threads",
+        )
+    if isinstance(error, duckdb.TransactionException) and "conflict" in lowered:
+        return DriverError(_first_line(text), code="CONFLICT", transient=True)
+    if isinstance(error, (duckdb.FatalException, duckdb.InternalException)):
+        return DriverError(
+            f"DuckDB gave up: {_first_line(text)}",
+            code="ENGINE_FATAL",
+            hint="run again: the warehouse is reopened and the ledger asked what was committed",
+        )
+    if isinstance(error, duckdb.IOException):
+        return DriverError(_first_line(text), code="ENGINE_IO")
+    if isinstance(error, duckdb.PermissionException):
+        return UserError(
+            _first_line(text),
+            code="OUTSIDE_ACCESS",
+            location=_moved(location, text),
+            hint="models read relations; files and addresses are declared as sources",
+        )
+    if isinstance(error, (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)):
+        return UserError(_first_line(text), code="SQL_INVALID", location=_moved(location, text), hint=None)
+    return UserError(_first_line(text), code="SQL_FAILED", location=_moved(location, text))
+
+
+def _moved(location: Location | None, text: str) -> Location | None:
+    line = line_of(text)
+    if location is None or line is None:
+        return location
+    return Location(location.path, (location.line or 1) + line - 1)
+
+
+@contextmanager
+def translated(location: Location | None = None) -> Iterator[None]:
+    """Turn DuckDB's exceptions into Penstock's within the block."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise translate(error, location) from error

@@ -1,0 +1,65 @@
+"""A lock that a whole process holds: flock on a file of our own.
+
+DuckDB's own lock is lost when the process that holds it opens and closes the database file again (to copy or hash it,
+say), after which a second writer is admitted and commits vanish. So the warehouse has a lock file beside it, held for
+as long as the warehouse is open; the kernel lets go of it when the process dies, however it dies.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from penstock.errors import Locked
+
+
+@contextmanager
+def held(
+    path: Path,
+    locked_for: str,
+    *,
+    shared: bool = False,
+    wait: float = 0.0,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[None]:
+    """Hold `path` exclusively (or `shared` with other readers). Raises Locked, naming the holder, after `wait` s."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        until = clock() + wait
+        while True:
+            try:
+                fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if clock() >= until:
+                    raise _locked(path, descriptor, wait) from None
+                sleep(0.05)
+        if not shared:
+            os.ftruncate(descriptor, 0)
+            note = {"pid": os.getpid(), "host": socket.gethostname(), "for": locked_for}
+            os.pwrite(descriptor, json.dumps(note).encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _locked(path: Path, descriptor: int, wait: float) -> Locked:
+    try:
+        note = json.loads(os.pread(descriptor, 4096, 0))
+        holder = f"`{note['for']}` (pid {note['pid']} on {note['host']})"
+    except (ValueError, KeyError, TypeError):
+        holder = "another process"
+    waited = f" after waiting {wait:g} s" if wait else ""
+    return Locked(
+        f"{path.parent.name} is in use by {holder}{waited}",
+        code="LOCKED",
+        hint="wait for it to end, or give --wait SECONDS to queue behind it",
+    )

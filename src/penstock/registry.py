@@ -1,0 +1,56 @@
+"""kind → plug-in. Adding an engine, a source or an export is one new file and one line here.
+
+The value is `module:NAME`; the module is imported when the kind is first used, so that a plug-in's own imports cost
+nothing until then.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any, Literal, cast
+
+from penstock.errors import UserError
+from penstock.ports import Engine, Exporter, SourceReader
+
+Family = Literal["engine", "source", "export"]
+
+PLUGINS = MappingProxyType(
+    {
+        "engine": MappingProxyType({"duckdb": "penstock.engines.duckdb.engine:PLUGIN"}),
+        "source": MappingProxyType({"files": "penstock.sources.files.reader:PLUGIN"}),
+        "export": MappingProxyType(
+            {
+                "csv": "penstock.exports.csv:PLUGIN",
+                "parquet": "penstock.exports.parquet:PLUGIN",
+                "xlsx": "penstock.exports.xlsx:PLUGIN",
+                "duckdb": "penstock.exports.duckdb:PLUGIN",
+            }
+        ),
+    }
+)
+
+
+def kinds(family: Family) -> tuple[str, ...]:
+    return tuple(PLUGINS[family])
+
+
+def _load(family: Family, kind: str) -> Any:
+    try:
+        module, _, name = PLUGINS[family][kind].partition(":")
+    except KeyError:
+        known = ", ".join(kinds(family))
+        raise UserError(f"unknown {family} kind {kind!r}", code="UNKNOWN_KIND", hint=f"use one of: {known}") from None
+    return getattr(import_module(module), name)
+
+
+def engine(kind: str) -> Engine:
+    return cast(Engine, _load("engine", kind))
+
+
+def source(kind: str) -> SourceReader:
+    return cast(SourceReader, _load("source", kind))
+
+
+def export(kind: str) -> Exporter:
+    return cast(Exporter, _load("export", kind))
