@@ -5,7 +5,7 @@
     │   ├── ProjectError        one or more problems found while loading a project, each with file and line
     │   └── UsageError          a command was called in a way that cannot work
     ├── DataError      exit 3   the data is not what was declared; nothing was published
-    ├── DriverError    exit 4   something outside failed (disk, database, file system); `transient` says a retry can help
+    ├── DriverError    exit 4   something outside failed (disk, database, files); `transient`: a retry can help
     │   └── Locked              another process holds the warehouse or the landing
     ├── StateError     exit 5   ledger, landing and state store disagree
     ├── Cancelled      exit 130 a person or a signal stopped the run

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import os
 import signal
+from itertools import count
 
 _wanted, _, _nth = os.environ.get("PENSTOCK_FAILPOINT", "").partition(":")
-_remaining = int(_nth or 1)
+_visits = count(1)
 
 
 def reach(name: str) -> None:
     """Die here, without any clean-up, if a test asked for it."""
-    global _remaining
-    if name != _wanted:
-        return
-    _remaining -= 1
-    if _remaining == 0:
+    if name == _wanted and next(_visits) == int(_nth or 1):
         os.kill(os.getpid(), signal.SIGKILL)

@@ -41,7 +41,9 @@ def connect(
             code="DUCKDB_TOO_OLD",
             hint='pip install "duckdb>=1.5.6,<3"',
         )
-    config: dict[str, str | bool | int | float | list[str]] = {} if path is None else {"storage_compatibility_version": STORAGE}
+    config: dict[str, str | bool | int | float | list[str]] = {}
+    if path is not None:
+        config["storage_compatibility_version"] = STORAGE
     with translated():
         connection = duckdb.connect(str(path) if path else ":memory:", read_only=read_only, config=config)
     try:

@@ -25,7 +25,7 @@ def line_of(message: str) -> int | None:
 
 def _first_line(message: str) -> str:
     """The message without the statement it quotes (and so without the values in it)."""
-    return re.sub(r"\s+", " ", message.split("\n\nLINE ")[0]).strip()
+    return re.sub(r"\s+", " ", message.partition("\n\nLINE ")[0]).strip()
 
 
 def translate(error: duckdb.Error, location: Location | None = None) -> PenstockError:
