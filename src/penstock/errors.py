@@ -19,7 +19,8 @@ with the fix.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,8 @@ class PenstockError(Exception):
 
     exit_code = 70
     transient = False
+    sql_line: int | None = None
+    """The line of the statement an engine pointed at, from 1, until someone who knows its file says where that is."""
 
     def __init__(
         self,
@@ -81,6 +84,14 @@ class PenstockError(Exception):
     @property
     def problems(self) -> tuple[Problem, ...]:
         return (self.problem,)
+
+    def locate(self, location: Location) -> Self:
+        """Say where the failed SQL begins, unless the error knows a place already. Gives the error itself."""
+        if self.problem.location is None:
+            line = (location.line or 1) + (self.sql_line or 1) - 1
+            place = Location(location.path, line if self.sql_line or location.line else None)
+            self.problem = replace(self.problem, location=place)
+        return self
 
     def __str__(self) -> str:
         return str(self.problem)

@@ -65,21 +65,21 @@ class Warehouse(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WarehouseOptions:
-    """Where a warehouse is and what it may use. `home` is the environment's folder. `readable` and `writable` are
-    further folders its statements may touch (landing, exports). `locked_for` says in a few words who asks, for the
-    message another process sees. `wait` is how long, in seconds, to wait for another process to let go."""
+    """Where a warehouse is and what it may use. `home` is the environment's folder; `folders` are those its statements
+    may touch (landing, exports). `locked_for` says in a few words who asks, for the message another process sees.
+    `wait` is how long, in seconds, to wait for another process to let go."""
 
     home: Path
     read_only: bool = False
     threads: int | None = None
     memory_limit: str | None = None
-    readable: tuple[Path, ...] = ()
+    folders: tuple[Path, ...] = ()
     locked_for: str = "penstock"
     wait: float = 0.0
 
 
 class Engine(Protocol):
-    """A kind of warehouse. `options_error` and capabilities are facts; nobody asks for the name."""
+    """A kind of warehouse."""
 
     def exists(self, options: WarehouseOptions) -> bool: ...
 

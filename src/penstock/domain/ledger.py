@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 from penstock.domain.relation import RelationName
+
+RelationKind = Literal["table", "view"]
 
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """One warehouse transaction that changed one relation. `rows` is what the relation held afterwards."""
+    """One warehouse transaction that changed one relation. `rows` is what the relation held afterwards, None for a
+    view."""
 
     number: int
     relation: RelationName
     run: str
     step: str
     fingerprint: str
-    rows: int
+    rows: int | None
     committed_at: datetime
 
 
@@ -26,9 +30,12 @@ class Commit:
 class Ledger:
     """`commits`: the last commit of each relation. `applied[model][input]`: the commit of `input` that the last build
     of `model` has seen. `loaded`: sha256 of every batch in the warehouse, by batch id. `last`: the highest commit
-    number, 0 when there is none."""
+    number, 0 when there is none. `existing`: what the warehouse's catalog really holds. `exported`: the fingerprint of
+    what each export last wrote."""
 
     commits: Mapping[RelationName, Commit] = field(default_factory=dict)
     applied: Mapping[RelationName, Mapping[RelationName, int]] = field(default_factory=dict)
     loaded: Mapping[str, str] = field(default_factory=dict)
     last: int = 0
+    existing: Mapping[RelationName, RelationKind] = field(default_factory=dict)
+    exported: Mapping[str, str] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import duckdb
 
-from penstock.errors import Cancelled, DriverError, Location, Locked, PenstockError, UserError
+from penstock.errors import Cancelled, DriverError, Locked, PenstockError, UserError
 
 _HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")
 _LINE = re.compile(r"^LINE (\d+): (.*)\n( *)\^", re.MULTILINE)
@@ -28,9 +28,14 @@ def _first_line(message: str) -> str:
     return re.sub(r"\s+", " ", message.partition("\n\nLINE ")[0]).strip()
 
 
-def translate(error: duckdb.Error, location: Location | None = None) -> PenstockError:
-    """The Penstock error for a DuckDB exception. `location` is where its SQL begins, if it came from a file."""
-    text = str(error)
+def translate(error: duckdb.Error) -> PenstockError:
+    """The Penstock error for a DuckDB exception, with the line of the statement it points at."""
+    translation = _meaning(error, str(error))
+    translation.sql_line = line_of(str(error))
+    return translation
+
+
+def _meaning(error: duckdb.Error, text: str) -> PenstockError:
     lowered = text.lower()
     if isinstance(error, duckdb.InterruptException):
         return Cancelled("the statement was interrupted", code="CANCELLED")
@@ -67,25 +72,17 @@ def translate(error: duckdb.Error, location: Location | None = None) -> Penstock
         return UserError(
             _first_line(text),
             code="OUTSIDE_ACCESS",
-            location=_moved(location, text),
             hint="models read relations; files and addresses are declared as sources",
         )
     if isinstance(error, (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)):
-        return UserError(_first_line(text), code="SQL_INVALID", location=_moved(location, text), hint=None)
-    return UserError(_first_line(text), code="SQL_FAILED", location=_moved(location, text))
-
-
-def _moved(location: Location | None, text: str) -> Location | None:
-    line = line_of(text)
-    if location is None or line is None:
-        return location
-    return Location(location.path, (location.line or 1) + line - 1)
+        return UserError(_first_line(text), code="SQL_INVALID")
+    return UserError(_first_line(text), code="SQL_FAILED")
 
 
 @contextmanager
-def translated(location: Location | None = None) -> Iterator[None]:
+def translated() -> Iterator[None]:
     """Turn DuckDB's exceptions into Penstock's within the block."""
     try:
         yield
     except duckdb.Error as error:
-        raise translate(error, location) from error
+        raise translate(error) from error

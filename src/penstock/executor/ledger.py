@@ -1,0 +1,190 @@
+"""The ledger: schema `_penstock` inside the warehouse, so that it commits with the data it speaks of.
+
+Everything that correctness needs is here and nothing else: what was committed, which commits of its inputs each model
+has seen, which batches are loaded, what was held back.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from penstock.domain.ledger import Commit, Ledger, RelationKind
+from penstock.domain.relation import RelationName
+from penstock.errors import InternalError, PenstockError, StateError
+from penstock.ports import Session, Warehouse
+from penstock.quoting import identifier
+
+SCHEMA = "_penstock"
+QUARANTINE = '"_penstock"."quarantine"'
+VERSION = "1"
+_TABLES = (
+    "meta (key VARCHAR NOT NULL, value VARCHAR NOT NULL)",
+    "commits (number BIGINT PRIMARY KEY, relation VARCHAR NOT NULL, run VARCHAR NOT NULL, step VARCHAR NOT NULL, "
+    "fingerprint VARCHAR NOT NULL, rows BIGINT, committed_at TIMESTAMP NOT NULL)",
+    "applied (model VARCHAR NOT NULL, input VARCHAR NOT NULL, number BIGINT NOT NULL)",
+    "batches (batch VARCHAR PRIMARY KEY, relation VARCHAR NOT NULL, sha256 VARCHAR NOT NULL, "
+    "processing_ts TIMESTAMP NOT NULL, rows_in BIGINT NOT NULL, inserted BIGINT NOT NULL, updated BIGINT NOT NULL, "
+    "deleted BIGINT NOT NULL, unchanged BIGINT NOT NULL, duplicates BIGINT NOT NULL, quarantined BIGINT NOT NULL, "
+    "run VARCHAR NOT NULL, loaded_at TIMESTAMP NOT NULL)",
+    "exports (export VARCHAR PRIMARY KEY, fingerprint VARCHAR NOT NULL, path VARCHAR NOT NULL, rows BIGINT NOT NULL, "
+    "run VARCHAR NOT NULL, exported_at TIMESTAMP NOT NULL)",
+    "quarantine (relation VARCHAR NOT NULL, batch VARCHAR NOT NULL, reasons VARCHAR[] NOT NULL, "
+    "payload VARCHAR NOT NULL, copies BIGINT NOT NULL, run VARCHAR NOT NULL, quarantined_at TIMESTAMP NOT NULL)",
+)
+
+
+def prepare(session: Session, environment: str, layers: tuple[str, ...]) -> None:
+    """Create what is missing, once, before any parallel work (concurrent CREATE IF NOT EXISTS may fail).
+
+    Raises StateError when the warehouse belongs to another environment or was written by a newer Penstock.
+    """
+    present = {str(row[0]) for row in session.query("SELECT schema_name FROM information_schema.schemata").rows}
+    wanted = [name for name in (SCHEMA, *layers) if name not in present]
+    if wanted:
+        with session.transaction():
+            for name in wanted:
+                session.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(name)}")
+            for table in _TABLES:
+                session.execute(f"CREATE TABLE IF NOT EXISTS {SCHEMA}.{table}")
+            if SCHEMA in wanted:
+                session.execute(
+                    f"INSERT INTO {SCHEMA}.meta VALUES ('version', ?), ('environment', ?)", (VERSION, environment)
+                )
+    meta = dict(session.query(f"SELECT key, value FROM {SCHEMA}.meta").rows)
+    if meta.get("environment") != environment:
+        raise StateError(
+            f"expected the warehouse of environment {environment!r}, found that of {meta.get('environment')!r}",
+            code="WRONG_ENVIRONMENT",
+            hint="give each environment a home of its own in penstock.yml",
+        )
+    if meta.get("version") != VERSION:
+        raise StateError(
+            f"expected a ledger of version {VERSION}, found {meta.get('version')!r}",
+            code="LEDGER_VERSION",
+            hint="use the version of Penstock that wrote this warehouse, or `penstock rebuild` from landing",
+        )
+
+
+def read(session: Session) -> Ledger:
+    """All of the ledger that planning needs: a handful of rows per relation, never its history."""
+    newest = session.query(
+        "SELECT number, relation, run, step, fingerprint, rows, committed_at FROM _penstock.commits "
+        "WHERE number IN (SELECT max(number) FROM _penstock.commits GROUP BY relation)"
+    )
+    commits = {
+        name: Commit(row[0], name, row[2], row[3], row[4], row[5], row[6])
+        for row in newest.rows
+        for name in (RelationName.parse(row[1]),)
+    }
+    applied: dict[RelationName, dict[RelationName, int]] = {}
+    for model, source, number in session.query("SELECT model, input, number FROM _penstock.applied").rows:
+        applied.setdefault(RelationName.parse(model), {})[RelationName.parse(source)] = number
+    loaded = session.query("SELECT batch, sha256 FROM _penstock.batches").rows
+    catalog = session.query("SELECT table_schema, table_name, table_type FROM information_schema.tables").rows
+    existing: dict[RelationName, RelationKind] = {
+        RelationName(schema, name): "view" if kind == "VIEW" else "table" for schema, name, kind in catalog
+    }
+    last = max((commit.number for commit in commits.values()), default=0)
+    exported = dict(session.query("SELECT export, fingerprint FROM _penstock.exports").rows)
+    return Ledger(commits, applied, dict(loaded), last, existing, exported)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What one step commits beside its data."""
+
+    relation: RelationName
+    step: str
+    fingerprint: str
+    rows: int | None
+    inputs: Mapping[RelationName, int]
+
+
+class Committer:
+    """Gives out commit numbers in the order of commits, without gaps: the number is taken, written and committed
+    under one lock, as the last thing of a transaction."""
+
+    def __init__(self, warehouse: Warehouse, run: str, last: int, now: Callable[[], datetime]) -> None:
+        self._warehouse = warehouse
+        self._run = run
+        self._last = last
+        self._now = now
+        self._lock = threading.Lock()
+        self.numbers: dict[RelationName, int] = {}
+
+    @property
+    def last(self) -> int:
+        return self._last
+
+    @contextmanager
+    def transaction(self, session: Session) -> Iterator[Transaction]:
+        """One transaction of one step. The body calls `commit(entry)` when the data has changed, or does not.
+
+        An exception at COMMIT says nothing about what happened, so the ledger is asked, by a session of its own.
+        """
+        with ExitStack() as stack:
+            work = Transaction(self, session, stack)
+            try:
+                with session.transaction():
+                    yield work
+            except PenstockError as error:
+                if error.code != "COMMIT_UNKNOWN" or work.number is None or not self._committed(work.number):
+                    raise
+            if work.number is not None and work.entry is not None:
+                self._confirm(session, work.number)
+                self._last = work.number
+                self.numbers[work.entry.relation] = work.number
+
+    def record(self, session: Session, entry: Entry) -> int:
+        number = self._last + 1
+        session.execute(
+            "INSERT INTO _penstock.commits VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (number, str(entry.relation), self._run, entry.step, entry.fingerprint, entry.rows, self._now()),
+        )
+        if entry.inputs:
+            applied(session, entry.relation, entry.inputs)
+        return number
+
+    def _confirm(self, session: Session, number: int) -> None:
+        """COMMIT after a failed statement can report success and roll back: read the row, do not believe the word."""
+        if not session.query("SELECT 1 FROM _penstock.commits WHERE number = ?", (number,)).rows:
+            raise InternalError(f"commit {number} was reported and is not in the ledger", code="COMMIT_LOST")
+
+    def _committed(self, number: int) -> bool:
+        session = self._warehouse.session()
+        try:
+            return bool(session.query("SELECT 1 FROM _penstock.commits WHERE number = ?", (number,)).rows)
+        except PenstockError:
+            return False
+        finally:
+            session.close()
+
+
+class Transaction:
+    """An open transaction of a step."""
+
+    def __init__(self, committer: Committer, session: Session, resources: ExitStack) -> None:
+        self._committer = committer
+        self._session = session
+        self._resources = resources
+        self.number: int | None = None
+        self.entry: Entry | None = None
+
+    def commit(self, entry: Entry) -> int:
+        """Take the next number for `entry`. Must be the last thing before the transaction ends."""
+        self._resources.enter_context(self._committer._lock)
+        self.entry = entry
+        self.number = self._committer.record(self._session, entry)
+        return self.number
+
+
+def applied(session: Session, model: RelationName, inputs: Mapping[RelationName, int]) -> None:
+    """Note which commits of its inputs `model` has now seen."""
+    session.execute("DELETE FROM _penstock.applied WHERE model = ?", (str(model),))
+    marks = ", ".join(["(?, ?, ?)"] * len(inputs))
+    values = [value for source, number in inputs.items() for value in (str(model), str(source), number)]
+    session.execute(f"INSERT INTO _penstock.applied VALUES {marks}", values)

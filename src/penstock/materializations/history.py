@@ -1,0 +1,254 @@
+"""Raw history: one batch into the versions of a keyed table (SCD type 2), or behind the rows of an append table.
+
+    CORE: full extracts find inserts, updates, deletes and re-inserts; incremental ones inserts and updates.
+    Comparison is NULL-safe, an unchanged row makes no version, versions are half-open: [valid_from, valid_to).
+
+Everything here is text for one engine-neutral dialect (window functions, IS DISTINCT FROM, UPDATE … FROM). The executor
+runs it in one transaction and reads the counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from penstock.domain.relation import Column
+from penstock.domain.source import SourceTable
+from penstock.materializations.typing import Typed, typed
+from penstock.quoting import columns, identifier, literal, qualified
+
+BATCH = "_penstock_batch"
+CHANGED = "_penstock_changed"
+META = ("processing_ts", "valid_from", "valid_to", "is_current", "_batch")
+APPEND_META = ("processing_ts", "_batch")
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One landed batch as SQL. `landed` reads its data file; `columns` are its columns as they will be stored."""
+
+    table: SourceTable
+    landed: str
+    columns: tuple[Typed, ...]
+    batch: str
+    processing_ts: str
+    full: bool
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def selected(self) -> str:
+        return ", ".join(f"{column.value} AS {identifier(column.name)}" for column in self.columns)
+
+    @property
+    def key(self) -> tuple[Typed, ...]:
+        by_name = {column.name.lower(): column for column in self.columns}
+        return tuple(by_name[name.lower()] for name in self.table.key)
+
+
+def incoming(
+    table: SourceTable, landed: str, found: Sequence[Column], *, batch: str, processing_ts: str, full: bool
+) -> Incoming:
+    """The batch behind `landed` (a FROM item such as read_parquet('…')), typed by the table's declared columns."""
+    declared = {column.name.lower(): column for column in table.columns}
+    types = tuple(typed(column, declared.get(column.name.lower())) for column in found)
+    return Incoming(table, landed, types, batch, processing_ts, full)
+
+
+def stored(table: SourceTable) -> str:
+    return qualified(table.stored.layer, table.stored.name)
+
+
+# What is in the batch
+
+
+def census(batch: Incoming) -> str:
+    """One row: rows, rows with a NULL in the key, rows with a value that does not fit, distinct keys."""
+    bad = " OR ".join(column.bad for column in batch.columns if column.bad) or "false"
+    if not batch.table.key:
+        return f"SELECT count(*), 0, count(*) FILTER ({bad}), count(*) FROM {batch.landed}"
+    values = ", ".join(f"{column.value} AS k{at}" for at, column in enumerate(batch.key))
+    keys = ", ".join(f"k{at}" for at in range(len(batch.key)))
+    missing = " OR ".join(f"k{at} IS NULL" for at in range(len(batch.key)))
+    if len(batch.key) == 1:
+        return (
+            f"SELECT count(*), count(*) FILTER ({missing}), count(*) FILTER (bad), count(DISTINCT k0) "
+            f"FROM (SELECT {values}, ({bad}) AS bad FROM {batch.landed})"
+        )
+    return (
+        f"SELECT coalesce(sum(n), 0)::BIGINT, coalesce(sum(n) FILTER ({missing}), 0)::BIGINT, "
+        f"coalesce(sum(bad), 0)::BIGINT, count(*) FILTER (NOT ({missing})) "
+        f"FROM (SELECT {keys}, count(*) AS n, count(*) FILTER (bad) AS bad "
+        f"FROM (SELECT {values}, ({bad}) AS bad FROM {batch.landed}) GROUP BY {keys})"
+    )
+
+
+def judge(batch: Incoming) -> tuple[str, ...]:
+    """Statements that put the batch into a temporary table with, for each row, why it is held back.
+
+    `_reasons` is empty for rows that go on; `_copies` counts the identical rows one row stands for.
+    """
+    names = columns(batch.names)
+    reasons = [
+        f"CASE WHEN {column.bad} THEN {literal(f'{column.name}: expected {column.type}, found ')} || "
+        f"coalesce(chr(39) || CAST({identifier(column.name)} AS VARCHAR) || chr(39), 'NULL') END"
+        for column in batch.columns
+        if column.bad
+    ]
+    reasons += [
+        f"CASE WHEN {identifier(name)} IS NULL THEN {literal(f'key {name} is NULL')} END" for name in batch.table.key
+    ]
+    listed = f"list_filter([{', '.join(reasons)}], lambda r: r IS NOT NULL)" if reasons else "CAST([] AS VARCHAR[])"
+    packed = ", ".join(f"{literal(column.name)}: {identifier(column.name)}" for column in batch.columns)
+    group = f"{names}, _payload, _reasons"
+    copies = (
+        f"SELECT {names}, _payload, _reasons, count(*) AS _copies FROM judged GROUP BY {group}"
+        if batch.table.key
+        else f"SELECT {names}, _payload, _reasons, 1 AS _copies FROM judged"
+    )
+    create = (
+        f"CREATE OR REPLACE TEMP TABLE {BATCH} AS WITH judged AS (SELECT {batch.selected}, "
+        f"CAST(to_json({{{packed}}}) AS VARCHAR) AS _payload, {listed} AS _reasons FROM {batch.landed}) {copies}"
+    )
+    return (create, *_rank(batch))
+
+
+def _rank(batch: Incoming) -> tuple[str, ...]:
+    """Several different rows with one key: the last by the declared order wins alone; without one, none does."""
+    if not batch.table.key:
+        return ()
+    keys = columns(batch.table.key)
+    good = "len(_reasons) = 0"
+    if not batch.table.order_by:
+        reason = literal(f"key {', '.join(batch.table.key)}: several different rows in one batch")
+        return (
+            f"UPDATE {BATCH} SET _reasons = [{reason}] WHERE {good} AND ({keys}) IN "
+            f"(SELECT ({keys}) FROM {BATCH} WHERE {good} GROUP BY {keys} HAVING count(*) > 1)",
+        )
+    order = ", ".join(f"{identifier(name)} DESC NULLS LAST" for name in batch.table.order_by)
+    by = ", ".join(batch.table.order_by)
+    superseded = literal(f"key {', '.join(batch.table.key)}: a later row by {by} was taken")
+    tied = literal(f"key {', '.join(batch.table.key)}: several different rows with the same {by}")
+    return (
+        f"CREATE OR REPLACE TEMP TABLE _penstock_ranked AS SELECT *, rank() OVER w AS _rank, "
+        f"count(*) OVER (PARTITION BY {keys}, {columns(batch.table.order_by)}) AS _ties "
+        f"FROM {BATCH} WHERE {good} WINDOW w AS (PARTITION BY {keys} ORDER BY {order})",
+        f"DELETE FROM {BATCH} WHERE {good}",
+        f"INSERT INTO {BATCH} SELECT {columns(batch.names)}, _payload, CASE WHEN _rank > 1 THEN [{superseded}] "
+        f"WHEN _ties > 1 THEN [{tied}] ELSE [] END, _copies FROM _penstock_ranked",
+        "DROP TABLE _penstock_ranked",
+    )
+
+
+def verdict(batch: Incoming) -> str:
+    """One row: rows held back, identical rows folded into one."""
+    return (
+        f"SELECT coalesce(sum(_copies) FILTER (len(_reasons) > 0), 0)::BIGINT, "
+        f"coalesce(sum(_copies - 1) FILTER (len(_reasons) = 0), 0)::BIGINT FROM {BATCH}"
+    )
+
+
+def held_back(batch: Incoming, quarantine: str) -> str:
+    """Move what is held back into the quarantine table. Values: run, time."""
+    relation = literal(str(batch.table.relation))
+    return (
+        f"INSERT INTO {quarantine} (relation, batch, reasons, payload, copies, run, quarantined_at) "
+        f"SELECT {relation}, {literal(batch.batch)}, _reasons, _payload, _copies, ?, ? "
+        f"FROM {BATCH} WHERE len(_reasons) > 0"
+    )
+
+
+# What changes
+
+
+def source(batch: Incoming, judged: bool) -> str:
+    """The rows that go on, typed: straight from the landed file when nothing had to be held back."""
+    if judged:
+        return f"(SELECT {columns(batch.names)} FROM {BATCH} WHERE len(_reasons) = 0)"
+    return f"(SELECT {batch.selected} FROM {batch.landed})"
+
+
+def _stamped(batch: Incoming) -> str:
+    at = f"CAST({literal(batch.processing_ts)} AS TIMESTAMP)"
+    if not batch.table.key:
+        return f"{at} AS processing_ts, {literal(batch.batch)} AS _batch"
+    return (
+        f"{at} AS processing_ts, {at} AS valid_from, CAST(NULL AS TIMESTAMP) AS valid_to, true AS is_current, "
+        f"{literal(batch.batch)} AS _batch"
+    )
+
+
+def create(batch: Incoming, rows: str) -> str:
+    """The first batch makes the table."""
+    return f"CREATE TABLE {stored(batch.table)} AS SELECT *, {_stamped(batch)} FROM {rows} AS b"
+
+
+def insert(batch: Incoming, rows: str) -> str:
+    """Rows as new versions (or new events), bound by name."""
+    meta = META if batch.table.key else APPEND_META
+    return (
+        f"INSERT INTO {stored(batch.table)} ({columns(batch.names)}, {columns(meta)}) "
+        f"SELECT {columns(batch.names)}, {_stamped(batch)} FROM {rows} AS b"
+    )
+
+
+def add_column(table: SourceTable, column: Column) -> str:
+    """A column the source has begun to send; versions before it have NULL."""
+    return f"ALTER TABLE {stored(table)} ADD COLUMN {identifier(column.name)} {column.type}"
+
+
+def _same_key(batch: Incoming, left: str, right: str) -> str:
+    return " AND ".join(f"{left}.{identifier(k)} = {right}.{identifier(k)}" for k in batch.table.key)
+
+
+def changed(batch: Incoming, rows: str) -> str:
+    """A temporary table of the rows that are new or differ from the current version, with `_known`."""
+    keys = {name.lower() for name in batch.table.key}
+    differs = " OR ".join(
+        f"b.{identifier(name)} IS DISTINCT FROM c.{identifier(name)}"
+        for name in batch.names
+        if name.lower() not in keys
+    )
+    absent = f"c.{identifier(batch.table.key[0])} IS NULL"
+    return (
+        f"CREATE OR REPLACE TEMP TABLE {CHANGED} AS SELECT b.*, NOT ({absent}) AS _known FROM {rows} AS b "
+        f"LEFT JOIN (SELECT * FROM {stored(batch.table)} WHERE is_current) AS c ON {_same_key(batch, 'b', 'c')} "
+        f"WHERE {absent}" + (f" OR {differs}" if differs else "")
+    )
+
+
+CHANGES = f"SELECT count(*) FILTER (NOT _known), count(*) FILTER (_known) FROM {CHANGED}"
+
+
+def _close(batch: Incoming) -> str:
+    at = f"CAST({literal(batch.processing_ts)} AS TIMESTAMP)"
+    return f"UPDATE {stored(batch.table)} AS h SET valid_to = {at}, is_current = false"
+
+
+def close_updated(batch: Incoming) -> str:
+    """End the current versions of the keys that changed."""
+    return f"{_close(batch)} FROM {CHANGED} AS c WHERE h.is_current AND c._known AND {_same_key(batch, 'h', 'c')}"
+
+
+def close_deleted(batch: Incoming, judged: bool) -> str:
+    """Full extracts: end the versions of keys the extract no longer has. A key whose row is held back is still there:
+    it keeps the version it had."""
+    present = (
+        BATCH
+        if judged
+        else f"(SELECT {', '.join(f'{k.value} AS {identifier(k.name)}' for k in batch.key)} FROM {batch.landed})"
+    )
+    return (
+        f"{_close(batch)} WHERE h.is_current AND NOT EXISTS "
+        f"(SELECT 1 FROM {present} AS p WHERE {_same_key(batch, 'p', 'h')})"
+    )
+
+
+def current_view(table: SourceTable, names: Sequence[str]) -> str:
+    """`raw.products`: the current rows only, which is what a join wants (joining the history would fan out)."""
+    view = qualified(table.relation.layer, table.relation.name)
+    return (
+        f"CREATE OR REPLACE VIEW {view} AS SELECT {columns(names)}, processing_ts FROM {stored(table)} WHERE is_current"
+    )

@@ -1,0 +1,217 @@
+"""Which steps there are, in which order, and why each is needed or not."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
+from hashlib import sha256
+
+from penstock.domain.batch import Manifest, Pending
+from penstock.domain.export import Export
+from penstock.domain.ledger import Ledger
+from penstock.domain.model import Model
+from penstock.domain.plan import BuildStep, ExportStep, LandStep, LoadStep, Plan, Step
+from penstock.domain.project import Project, Scalar
+from penstock.domain.relation import RelationName
+from penstock.domain.source import SourceTable
+from penstock.planner.reach import Reach
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What was found outside before planning. `pending` and `batches` are by source table id; a table whose source
+    could not be asked has the reason in `unreachable`. `exported` names the exports whose file is there."""
+
+    ledger: Ledger
+    batches: Mapping[str, Sequence[Manifest]] = field(default_factory=dict)
+    pending: Mapping[str, Pending] = field(default_factory=dict)
+    unreachable: Mapping[str, str] = field(default_factory=dict)
+    exported: Collection[str] = ()
+
+
+class Planner:
+    """Makes the plan of one environment. `selected` are the ids of tables (`shop.orders`), models (`stg.orders`) and
+    exports (`export:sales_report`) to include; None means everything. `refresh` are relations to make anew."""
+
+    def __init__(
+        self,
+        project: Project,
+        observed: Observed,
+        parameters: Mapping[str, Scalar | str],
+        *,
+        selected: Collection[str] | None = None,
+        refresh: Collection[RelationName] = (),
+    ) -> None:
+        self._project = project
+        self._observed = observed
+        self._ledger = observed.ledger
+        self._selected = selected
+        self._refresh = refresh
+        self._reach = Reach(project, parameters)
+        self._steps: dict[str, Step] = {}
+
+    def plan(self, environment: str) -> Plan:
+        for table in self._project.tables:
+            if self._wanted(table.id):
+                self._land(table)
+                self._load(table)
+        for model in self._ordered():
+            if self._wanted(str(model.relation)):
+                self._build(model)
+        for export in self._project.exports:
+            if self._wanted(f"export:{export.name}"):
+                self._export(export)
+        return Plan(environment, tuple(self._steps.values()))
+
+    def _wanted(self, node: str) -> bool:
+        return self._selected is None or node in self._selected
+
+    def _ordered(self) -> list[Model]:
+        models = self._reach.models
+        graph = {relation: [read for read in model.reads if read in models] for relation, model in models.items()}
+        return [models[relation] for relation in TopologicalSorter(graph).static_order()]
+
+    # source → landing → first layer
+
+    def _land(self, table: SourceTable) -> None:
+        pending = self._observed.pending.get(table.id)
+        trouble = self._observed.unreachable.get(table.id)
+        if trouble is not None:
+            needed, reason = True, trouble
+        elif pending is None or pending.summary is None:
+            needed, reason = False, "nothing new at the source"
+        else:
+            needed, reason = True, pending.summary
+        self._add(LandStep(f"land:{table.id}", table, needed, reason))
+
+    def _load(self, table: SourceTable) -> None:
+        batches = tuple(
+            batch for batch in self._observed.batches.get(table.id, ()) if batch.id not in self._ledger.loaded
+        )
+        land = f"land:{table.id}"
+        if batches:
+            needed, reason = True, f"{_count(len(batches), 'landed batch', 'landed batches')} not loaded yet"
+        elif self._steps[land].needed:
+            needed, reason = True, "what is landed in this run"
+        else:
+            needed, reason = False, "every batch is loaded"
+        self._add(LoadStep(f"load:{table.id}", table, batches, needed, reason, (land,)))
+
+    # models and exports
+
+    def _build(self, model: Model) -> None:
+        fingerprint = self._reach.fingerprint(model)
+        inputs = self._reach.inputs(model)
+        depends = self._depends(model.reads)
+        reason = self._why_build(model, fingerprint, inputs, depends)
+        self._add(
+            BuildStep(
+                f"build:{model.relation}",
+                model,
+                self._reach.materialization(model),
+                inputs,
+                fingerprint,
+                reason is not None,
+                reason or "up to date",
+                depends,
+            )
+        )
+
+    def _why_build(
+        self, model: Model, fingerprint: str, inputs: Sequence[RelationName], depends: Sequence[str]
+    ) -> str | None:
+        if model.relation in self._refresh:
+            return "asked to be made anew"
+        reason = stale(self._ledger, model.relation, fingerprint, positions(self._ledger, inputs))
+        if reason is not None:
+            return reason
+        moving = [self._target(step) for step in depends if self._steps[step].needed]
+        return f"may change: {_listed(moving)}" if moving else None
+
+    def _export(self, export: Export) -> None:
+        inputs = tuple(
+            dict.fromkeys(stored for relation in export.relations for stored in self._reach.stored(relation))
+        )
+        depends = self._depends(export.relations)
+        fingerprint = export_fingerprint(export, positions(self._ledger, inputs))
+        moving = [self._target(step) for step in depends if self._steps[step].needed]
+        before = self._ledger.exported.get(export.name)
+        if before is None:
+            reason: str | None = "never exported"
+        elif export.name not in self._observed.exported:
+            reason = f"{export.path} is missing"
+        elif moving:
+            reason = f"may change: {_listed(moving)}"
+        else:
+            reason = None if before == fingerprint else "the data or the definition changed"
+        self._add(
+            ExportStep(
+                f"export:{export.name}",
+                export,
+                inputs,
+                fingerprint,
+                reason is not None,
+                reason or "up to date",
+                depends,
+            )
+        )
+
+    def _depends(self, reads: Sequence[RelationName]) -> tuple[str, ...]:
+        found = []
+        for read in reads:
+            table = self._reach.tables.get(read)
+            step = f"load:{table.id}" if table else f"build:{read}"
+            if step in self._steps:
+                found.append(step)
+        return tuple(dict.fromkeys(found))
+
+    def _target(self, step: str) -> str:
+        found = self._steps[step]
+        return str(found.table.relation) if isinstance(found, (LandStep, LoadStep)) else step.partition(":")[2]
+
+    def _add(self, step: Step) -> None:
+        self._steps[step.id] = step
+
+
+def stale(ledger: Ledger, relation: RelationName, fingerprint: str, inputs: Mapping[RelationName, int]) -> str | None:
+    """Why a relation does not show its definition over its inputs as committed, or None when it does.
+
+    `inputs` has the last commit of each input; the executor asks again with what the run has committed meanwhile.
+    """
+    commit = ledger.commits.get(relation)
+    if commit is None:
+        return "not built yet"
+    if relation not in ledger.existing:
+        return "missing in the warehouse"
+    if commit.fingerprint != fingerprint:
+        return "definition changed"
+    seen = ledger.applied.get(relation, {})
+    moved = [str(name) for name, number in inputs.items() if number != seen.get(name, 0)]
+    return f"changed: {_listed(moved)}" if moved else None
+
+
+def positions(
+    ledger: Ledger, relations: Sequence[RelationName], since: Mapping[RelationName, int] | None = None
+) -> dict[RelationName, int]:
+    """The last commit of each relation, 0 for none; `since` are commits newer than the ledger that was read."""
+    newer = since or {}
+    return {
+        name: newer.get(name) or (commit.number if (commit := ledger.commits.get(name)) else 0) for name in relations
+    }
+
+
+def export_fingerprint(export: Export, inputs: Mapping[RelationName, int]) -> str:
+    """Changes when the export's definition or the data behind it (`inputs`: last commits) has changed."""
+    parts = [export.fingerprint, *(f"{name}@{number}" for name, number in sorted(inputs.items()))]
+    return sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"1 {one}" if number == 1 else f"{number} {many}"
+
+
+def _listed(names: Sequence[str], most: int = 3) -> str:
+    """`a, b, c and 2 more`."""
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

@@ -1,0 +1,18 @@
+"""The state store's schema, as numbered steps. A step that has been released is never edited."""
+
+from __future__ import annotations
+
+MIGRATIONS = (
+    """
+    CREATE TABLE runs (
+        run TEXT PRIMARY KEY, environment TEXT NOT NULL, command TEXT NOT NULL, revision TEXT, status TEXT NOT NULL,
+        started TEXT NOT NULL, finished TEXT, pid INTEGER NOT NULL
+    );
+    CREATE TABLE steps (
+        run TEXT NOT NULL, position INTEGER NOT NULL, step TEXT NOT NULL, kind TEXT NOT NULL, target TEXT NOT NULL,
+        status TEXT NOT NULL, reason TEXT NOT NULL, seconds REAL NOT NULL, rows INTEGER, commit_number INTEGER,
+        accounting TEXT NOT NULL, problems TEXT NOT NULL, finished TEXT NOT NULL, PRIMARY KEY (run, position)
+    );
+    CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+    """,
+)

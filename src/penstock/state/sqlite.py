@@ -1,0 +1,160 @@
+"""The state store in SQLite: what people look at. One file in the environment's folder.
+
+WAL with synchronous FULL (NORMAL does not sync at commit), BEGIN IMMEDIATE (a plain BEGIN that reads and then writes
+fails at once when another process writes). Steps are written in groups: they are for people, the ledger is for
+correctness.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from penstock.domain.run import RunReport, Status, StepResult
+from penstock.errors import DriverError, StateError
+from penstock.state.migrations import MIGRATIONS
+
+FILE = "state.sqlite"
+GROUP = 50
+"""Steps that may wait in memory before they are written."""
+
+
+class SqliteState:
+    """Implements ports.StateStore. Used by one thread."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._waiting: list[tuple[Any, ...]] = []
+        self._position = 0
+        with _told(path):
+            self._connection = sqlite3.connect(path, timeout=30, isolation_level=None)
+            try:
+                path.chmod(0o600)
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                self._connection.execute("PRAGMA synchronous = FULL")
+                self._connection.row_factory = sqlite3.Row
+                self._migrate()
+            except BaseException:
+                self._connection.close()
+                raise
+        self._path = path
+
+    def _migrate(self) -> None:
+        done = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        if done > len(MIGRATIONS):
+            raise StateError(
+                f"expected a state store of version {len(MIGRATIONS)} or older, found {done}",
+                code="STATE_VERSION",
+                hint="use the version of Penstock that wrote it, or move state.sqlite away (it holds history only)",
+            )
+        for number in range(done, len(MIGRATIONS)):
+            self._connection.executescript(
+                f"BEGIN IMMEDIATE; {MIGRATIONS[number]} PRAGMA user_version = {number + 1}; COMMIT;"
+            )
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with _told(self._path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def start_run(self, run: str, environment: str, command: str, revision: str | None, now: datetime) -> None:
+        """Called by the one process that holds the environment: whatever still claims to run has crashed."""
+        with self._writing() as connection:
+            connection.execute("UPDATE runs SET status = ? WHERE status = ?", (Status.CRASHED, Status.RUNNING))
+            connection.execute(
+                "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, NULL, ?)",
+                (run, environment, command, revision, Status.RUNNING, _time(now), os.getpid()),
+            )
+        self._position = 0
+
+    def finish_step(self, run: str, result: StepResult, now: datetime) -> None:
+        self._position += 1
+        problems = json.dumps([{**asdict(p), "location": p.location and str(p.location)} for p in result.problems])
+        self._waiting.append(
+            (
+                run, self._position, result.step, result.kind, result.target, result.status, result.reason,
+                result.seconds, result.rows, result.commit, json.dumps(dict(result.accounting)), problems, _time(now),
+            )
+        )  # fmt: skip
+        if len(self._waiting) >= GROUP or result.status is Status.FAILED:
+            self._flush()
+
+    def _flush(self) -> None:
+        if not self._waiting:
+            return
+        with self._writing() as connection:
+            marks = ", ".join("?" * 13)
+            connection.executemany(f"INSERT INTO steps VALUES ({marks})", self._waiting)
+        self._waiting.clear()
+
+    def finish_run(self, report: RunReport) -> None:
+        self._flush()
+        with self._writing() as connection:
+            connection.execute(
+                "UPDATE runs SET status = ?, finished = ? WHERE run = ?",
+                (report.status, _time(report.finished), report.run),
+            )
+
+    def runs(self, limit: int) -> Sequence[Mapping[str, Any]]:
+        return self._rows(
+            "SELECT run, environment, command, revision, status, started, finished, "
+            "(SELECT count(*) FROM steps s WHERE s.run = r.run) AS steps, "
+            "(SELECT count(*) FROM steps s WHERE s.run = r.run AND s.status = 'failed') AS failed "
+            "FROM runs r ORDER BY started DESC, run DESC LIMIT ?",
+            limit,
+        )
+
+    def steps(self, run: str) -> Sequence[Mapping[str, Any]]:
+        return self._rows(
+            "SELECT step, kind, target, status, reason, seconds, rows, commit_number AS 'commit', accounting, problems, "
+            "finished FROM steps WHERE run = ? ORDER BY position",
+            run,
+        )
+
+    def _rows(self, sql: str, value: object) -> list[dict[str, Any]]:
+        with _told(self._path):
+            return [dict(row) for row in self._connection.execute(sql, (value,))]
+
+    def get(self, key: str) -> str | None:
+        with _told(self._path):
+            row = self._connection.execute("SELECT value FROM facts WHERE key = ?", (key,)).fetchone()
+        return row[0] if row else None
+
+    def put(self, key: str, value: str) -> None:
+        with self._writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (key, value))
+
+    def close(self) -> None:
+        self._flush()
+        self._connection.close()
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        full = "disk is full" in str(error)
+        raise DriverError(
+            f"the state store {path.name} cannot be used: {error}",
+            code="DISK_FULL" if full else "STATE_UNUSABLE",
+            hint="free some space and run again" if full else "it holds history only: move it away and run again",
+            transient=full,
+        ) from error
+
+
+def _time(moment: datetime) -> str:
+    return moment.isoformat(timespec="microseconds")
