@@ -1,0 +1,83 @@
+"""`penstock plan`: the steps of the next run, each with its reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from penstock.cli.options import EXIT_CODES, common, selection
+from penstock.cli.output import style, write, write_json
+from penstock.domain.plan import BuildStep, ExportStep, LandStep, LoadStep, Plan, Step
+
+GROUPS = ("land", "load", "build", "export")
+
+
+@click.command(epilog=EXIT_CODES)
+@selection
+@common
+def plan(where: Path, environment: str | None, select: tuple[str, ...], exclude: tuple[str, ...], as_json: bool) -> int:
+    """Say what `penstock run` would do now, step by step, and why. Reads no data and changes nothing.
+
+    \b
+    Examples:
+      penstock plan
+      penstock plan --select serv.*
+      penstock plan --json | jq '.steps[] | select(.needed)'
+    """
+    from penstock.commands.plan import plan as command
+
+    found = command(where, environment=environment, select=select, exclude=exclude)
+    if as_json:
+        write_json({"environment": found.environment, "steps": [described(step) for step in found.steps]})
+        return 0
+    _write(found)
+    return 0
+
+
+def target(step: Step) -> str:
+    match step:
+        case LandStep():
+            return step.table.id
+        case LoadStep():
+            return str(step.table.relation)
+        case BuildStep():
+            return str(step.model.relation)
+        case ExportStep():
+            return step.export.name
+
+
+def described(step: Step) -> dict[str, Any]:
+    """A step as JSON: what it is and why, not the whole definition behind it."""
+    found: dict[str, Any] = {
+        "id": step.id,
+        "kind": step.kind,
+        "target": target(step),
+        "needed": step.needed,
+        "reason": step.reason,
+        "depends_on": step.depends_on,
+    }
+    if isinstance(step, BuildStep):
+        found["materialization"] = step.materialization
+    if isinstance(step, LoadStep):
+        found["batches"] = [batch.id for batch in step.batches]
+    return found
+
+
+def _write(found: Plan) -> None:
+    width = max((len(target(step)) for step in found.steps), default=0)
+    for kind in GROUPS:
+        steps = [step for step in found.steps if step.kind == kind]
+        if not steps:
+            continue
+        write(style(kind, bold=True))
+        for step in steps:
+            sign = "+" if step.needed else " "
+            how = f"{step.materialization}: " if isinstance(step, BuildStep) else ""
+            text = f"  {sign} {target(step):<{width}}  {how}{step.reason}"
+            write(text if step.needed else style(text, dim=True))
+        write("")
+    needed = len(found.needed)
+    idle = len(found.steps) - needed
+    write(f"{found.environment}: {needed:,} to do, {idle:,} up to date")

@@ -1,0 +1,96 @@
+"""What a run did, told at its end: what was built, where rows went, what failed and how to fix it, where files lie."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from penstock.cli.encode import plain
+from penstock.cli.failure import indented
+from penstock.cli.output import Table, count, note, style, things, write, write_json, write_table
+from penstock.domain.run import RunReport, Status, StepResult
+
+DONE = {"land": "landed", "load": "loaded", "build": "built", "export": "exported"}
+
+
+def write_report(report: RunReport, *, as_json: bool) -> int:
+    """Write the report of a run; give its exit code."""
+    if as_json:
+        document: dict[str, Any] = plain(report)
+        write_json({**document, "exit_code": report.exit_code})
+        return report.exit_code
+    changed = [result for result in report.steps if result.status in (Status.SUCCESS, Status.FAILED)]
+    tables = [result for result in changed if result.kind in ("load", "build")]
+    if tables:
+        write_table(_built(tables))
+        write("")
+    _rows_apart(changed)
+    _files(changed)
+    _failures(report)
+    write(summary(report))
+    return report.exit_code
+
+
+def _built(results: list[StepResult]) -> Table:
+    rows = []
+    for result in results:
+        layer, _, name = result.target.rpartition(".")
+        rows.append((layer, name, count(result.rows), f"{result.seconds:.2f}", result.kind, result.status.value))
+    return Table(("layer", "relation", "rows", "seconds", "step", "status"), rows, right=(2, 3))
+
+
+def _rows_apart(results: list[StepResult]) -> None:
+    """Rows that did not get through, and rows that were there twice. Nothing is dropped silently."""
+    lines = []
+    for result in results:
+        apart = [
+            f"{result.accounting[what]:,} {what}"
+            for what in ("quarantined", "duplicates", "deleted")
+            if result.accounting.get(what)
+        ]
+        if apart:
+            rows_in = result.accounting.get("rows_in")
+            of = f" of {things(rows_in, 'row')}" if rows_in is not None else ""
+            lines.append(f"  {result.target}: {', '.join(apart)}{of}")
+    if lines:
+        write("\n".join(["rows set apart:", *lines, ""]))
+
+
+def _files(results: list[StepResult]) -> None:
+    lines = [f"  {result.target}: {result.output}" for result in results if result.kind == "export" and result.output]
+    if lines:
+        write("\n".join(["exports:", *lines, ""]))
+
+
+def _failures(report: RunReport) -> None:
+    for result in report.steps:
+        if result.status is Status.FAILED:
+            retry = " (running again may help)" if result.transient else ""
+            head = style("failed:", fg="red", bold=True)
+            write(f"{head} {result.kind} {result.target}{retry}")
+            for problem in result.problems:
+                write(indented(problem))
+            write("")
+    skipped = [result.target for result in report.steps if result.status is Status.SKIPPED]
+    if skipped:
+        write(f"skipped, because something they need failed: {', '.join(skipped)}\n")
+
+
+def summary(report: RunReport) -> str:
+    """`run 7: success in 1.3 s in dev; 3 landed, 3 loaded, 3 built, 4 exported, 2 unchanged`"""
+    done = Counter(result.kind for result in report.steps if result.status is Status.SUCCESS)
+    parts = [f"{done[kind]:,} {verb}" for kind, verb in DONE.items() if done[kind]]
+    for status in (Status.UNCHANGED, Status.FAILED, Status.SKIPPED, Status.CANCELLED):
+        number = sum(result.status is status for result in report.steps)
+        if number:
+            parts.append(f"{number:,} {status.value}")
+    seconds = (report.finished - report.started).total_seconds()
+    colour = {Status.SUCCESS: "green", Status.FAILED: "red"}.get(report.status)
+    ended = style(report.status.value, fg=colour, bold=True)
+    return f"run {report.run}: {ended} in {seconds:.1f} s in {report.environment}; {', '.join(parts) or 'no steps'}"
+
+
+def hint_after(report: RunReport) -> None:
+    """One line to stderr for a run that failed: how to go on."""
+    if report.status is Status.FAILED:
+        note("fix what failed and run again: steps that succeeded are not repeated")
