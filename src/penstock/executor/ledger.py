@@ -30,7 +30,7 @@ _TABLES = (
     "processing_ts TIMESTAMP NOT NULL, rows_in BIGINT NOT NULL, inserted BIGINT NOT NULL, updated BIGINT NOT NULL, "
     "deleted BIGINT NOT NULL, unchanged BIGINT NOT NULL, duplicates BIGINT NOT NULL, quarantined BIGINT NOT NULL, "
     "run VARCHAR NOT NULL, loaded_at TIMESTAMP NOT NULL)",
-    "exports (export VARCHAR PRIMARY KEY, fingerprint VARCHAR NOT NULL, path VARCHAR NOT NULL, rows BIGINT NOT NULL, "
+    "exports (export VARCHAR NOT NULL, fingerprint VARCHAR NOT NULL, path VARCHAR NOT NULL, rows BIGINT NOT NULL, "
     "run VARCHAR NOT NULL, exported_at TIMESTAMP NOT NULL)",
     "quarantine (relation VARCHAR NOT NULL, batch VARCHAR NOT NULL, reasons VARCHAR[] NOT NULL, "
     "payload VARCHAR NOT NULL, copies BIGINT NOT NULL, run VARCHAR NOT NULL, quarantined_at TIMESTAMP NOT NULL)",

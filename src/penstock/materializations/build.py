@@ -7,7 +7,7 @@ choose how; a rebuild is always right, so a rebuild it is until a cheaper way is
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from penstock.domain.ledger import RelationKind
@@ -34,7 +34,8 @@ class Build:
     unique: str | None = None
     statements: tuple[str, ...] = ()
     counted: tuple[int, ...] = ()
-    cleanup: tuple[str, ...] = field(default=())
+    cleanup: tuple[str, ...] = ()
+    view: bool = False
 
 
 def name_of(model: Model) -> str:
@@ -49,7 +50,7 @@ def duplicates(relation: str, key: Sequence[str]) -> str:
 
 def view(model: Model, select: str, target: Target) -> Build:
     drop = (f"DROP TABLE {name_of(model)}",) if target.kind == "table" else ()
-    return Build(statements=(*drop, f"CREATE OR REPLACE VIEW {name_of(model)} AS {select}"))
+    return Build(statements=(*drop, f"CREATE OR REPLACE VIEW {name_of(model)} AS {select}"), view=True)
 
 
 def rebuild(model: Model, select: str, target: Target) -> Build:
@@ -64,7 +65,7 @@ def append(model: Model, select: str, target: Target) -> Build:
         return Build(
             prepare=(f"CREATE OR REPLACE TEMP TABLE {NEW} AS {select}",),
             unique=duplicates(NEW, model.key),
-            statements=(*first.statements[:-1], f"CREATE TABLE {name_of(model)} AS SELECT * FROM {NEW}"),
+            statements=(*first.statements[:-1], f"CREATE OR REPLACE TABLE {name_of(model)} AS SELECT * FROM {NEW}"),
             cleanup=(f"DROP TABLE {NEW}",),
         )
     table = name_of(model)

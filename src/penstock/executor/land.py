@@ -1,0 +1,27 @@
+"""The land step: source → landing. The manifest is the commit point; the warehouse is not needed."""
+
+from __future__ import annotations
+
+from penstock.domain.plan import LandStep
+from penstock.domain.run import Status
+from penstock.executor.work import Outcome, Work, unchanged
+from penstock.ports import ExtractRequest, SourceReader
+
+
+def land(step: LandStep, reader: SourceReader, work: Work) -> Outcome:
+    """Extract what is new, batch by batch. What was landed before an error stays landed: it is durable and whole."""
+    table = step.table
+    with work.landing.staging(f"{work.run}-{table.id}") as staging:
+        previous = work.landing.batches(table.source, table.name)
+        now = work.now()
+        request = ExtractRequest(table, work.roots[table.source], previous, staging, now)
+        landed = [work.landing.commit(table, extract, work.run, now) for extract in reader.extract(request)]
+    if not landed:
+        return unchanged("nothing new at the source", rows=0)
+    count = len(landed)
+    return Outcome(
+        Status.SUCCESS,
+        "1 batch" if count == 1 else f"{count} batches",
+        rows=sum(batch.rows for batch in landed),
+        accounting={"batches": count, "bytes": sum(batch.bytes for batch in landed)},
+    )

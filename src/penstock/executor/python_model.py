@@ -1,0 +1,82 @@
+"""Python models: a function of Arrow streams, called in this process, its result checked before it is stored."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
+
+from penstock.domain.model import Model
+from penstock.errors import DataError, Location, UserError
+from penstock.ports import ArrowStream, Session
+from penstock.quoting import columns, qualified
+
+INPUT = "_penstock_rows"
+
+
+def call(model: Model, root: Path, open_session: Callable[[], Session]) -> ArrowStream:
+    """Import the model's file and call `model` with one Arrow stream per relation it reads, in that order.
+
+    Each stream has a session of its own: an open result and a new statement do not go together. Raises UserError
+    when the file cannot be imported, the function raises, or the result is not Arrow.
+    """
+    function = _function(model, root)
+    sessions: list[Session] = []
+    try:
+        streams = []
+        for relation in model.reads:
+            sessions.append(open_session())
+            streams.append(sessions[-1].arrow(f"SELECT * FROM {qualified(relation.layer, relation.name)}"))
+        result: Any = _told(model, root, lambda: function(*streams))
+        if not hasattr(result, "__arrow_c_stream__"):
+            raise UserError(
+                f"{model.relation}: expected model() to return Arrow data, found {type(result).__name__}",
+                code="PYTHON_MODEL_RESULT",
+                location=model.location,
+                hint="return a pyarrow.Table, a polars or pandas DataFrame, or anything with __arrow_c_stream__",
+            )
+        return result  # type: ignore[no-any-return]  # checked just above, by what it can do
+    finally:
+        for session in sessions:
+            session.close()
+
+
+def _function(model: Model, root: Path) -> Callable[..., Any]:
+    path = root / model.location.path
+    spec = spec_from_file_location(f"penstock_model_{model.relation.layer}_{model.relation.name}", path)
+    if spec is None or spec.loader is None:
+        raise UserError(f"{path.name} cannot be imported", code="PYTHON_MODEL_FAILED", location=model.location)
+    module = module_from_spec(spec)
+    loader = spec.loader
+    _told(model, root, lambda: loader.exec_module(module))
+    function: Callable[..., Any] = module.model
+    return function
+
+
+def _told(model: Model, root: Path, work: Callable[[], Any]) -> Any:
+    try:
+        return work()
+    except Exception as error:
+        own = str(root / model.location.path)
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == own]
+        raise UserError(
+            f"{model.relation}: {type(error).__name__}: {error}",
+            code="PYTHON_MODEL_FAILED",
+            location=Location(model.location.path, lines[-1] if lines else None),
+            hint="the table was left as it was; mend the function and run again",
+        ) from error
+
+
+def check_columns(model: Model, session: Session) -> str:
+    """The SELECT over the registered result, its columns in the declared order. Raises DataError when they differ."""
+    found = [column.name for column in session.describe(f"SELECT * FROM {INPUT}")]
+    if sorted(found) != sorted(model.columns):
+        raise DataError(
+            f"{model.relation}: expected the columns {', '.join(model.columns)}, found {', '.join(found)}",
+            code="WRONG_COLUMNS",
+            location=model.location,
+            hint="return exactly the columns declared under `columns:`",
+        )
+    return f"SELECT {columns(model.columns)} FROM {INPUT}"

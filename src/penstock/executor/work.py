@@ -1,0 +1,94 @@
+"""What every step of a run has at hand, and what a step gives back."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from penstock.domain.ledger import Ledger
+from penstock.domain.project import Scalar
+from penstock.domain.relation import RelationName
+from penstock.domain.run import Status
+from penstock.errors import InternalError
+from penstock.executor.ledger import Committer
+from penstock.ports import Landing, Session, Warehouse
+
+Parameters = Mapping[str, Scalar | datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a step ended when it did not fail. The fields mean what they mean in StepResult."""
+
+    status: Status
+    reason: str
+    rows: int | None = None
+    commit: int | None = None
+    accounting: Mapping[str, int] = field(default_factory=dict)
+    output: str | None = None
+
+
+def unchanged(reason: str, rows: int | None = None) -> Outcome:
+    return Outcome(Status.UNCHANGED, reason, rows)
+
+
+class Work:
+    """One run's belongings. Sessions are made per worker thread and kept until the run ends.
+
+    `warehouse` and `committer` are absent when a run only lands: ingestion needs no warehouse.
+    """
+
+    def __init__(
+        self,
+        *,
+        run: str,
+        root: Path,
+        home: Path,
+        landing: Landing,
+        roots: Mapping[str, Path],
+        parameters: Parameters,
+        ledger: Ledger,
+        now: Callable[[], datetime],
+        warehouse: Warehouse | None = None,
+        committer: Committer | None = None,
+        refresh: frozenset[RelationName] = frozenset(),
+    ) -> None:
+        self.run = run
+        self.root = root
+        self.home = home
+        self.landing = landing
+        self.roots = roots
+        self.parameters = parameters
+        self.ledger = ledger
+        self.now = now
+        self.refresh = refresh
+        self._warehouse = warehouse
+        self._committer = committer
+        self._local = threading.local()
+
+    @property
+    def committer(self) -> Committer:
+        if self._committer is None:
+            raise InternalError("a step needs the ledger and the run has none", code="NO_LEDGER")
+        return self._committer
+
+    @property
+    def warehouse(self) -> Warehouse:
+        if self._warehouse is None:
+            raise InternalError("a step needs the warehouse and the run has none", code="NO_WAREHOUSE")
+        return self._warehouse
+
+    @property
+    def session(self) -> Session:
+        """This thread's session."""
+        session: Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = self._local.session = self.warehouse.session()
+        return session
+
+    def interrupt(self) -> None:
+        if self._warehouse is not None:
+            self._warehouse.interrupt()
