@@ -1,0 +1,95 @@
+"""What one file of a project declares, before it is checked against the others. Pieces are what the cache keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from penstock.domain.environment import Environment
+from penstock.domain.export import Export
+from penstock.domain.layer import Layer, Materialization
+from penstock.domain.project import Scalar
+from penstock.domain.relation import RelationName
+from penstock.domain.source import Source
+from penstock.errors import Location
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigPiece:
+    """penstock.yml. `places` tells where an environment names a source, by source name."""
+
+    name: str
+    layers: tuple[Layer, ...]
+    environments: tuple[Environment, ...]
+    default_environment: str
+    variables: Mapping[str, Scalar] = field(default_factory=dict)
+    places: Mapping[str, Location] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePiece:
+    """One file of sources/. `relation_places` tells where each table's relation gets its name, by table name."""
+
+    source: Source
+    relation_places: Mapping[str, Location] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """One place where a file names a relation."""
+
+    relation: RelationName
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPiece:
+    """One file of models/. `definition` is a fingerprint of the code alone. `outputs` are the columns the code is
+    known to give, None when they depend on its inputs. `places` tells where the front matter says what, by key."""
+
+    relation: RelationName
+    language: Literal["sql", "python"]
+    location: Location
+    definition: str
+    sql: str = ""
+    line: int = 1
+    mentions: tuple[Mention, ...] = ()
+    parameters: Mapping[str, Location] = field(default_factory=dict)
+    outputs: tuple[str, ...] | None = None
+    materialization: Materialization | None = None
+    key: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    owner: str | None = None
+    tags: tuple[str, ...] = ()
+    description: str = ""
+    places: Mapping[str, Location] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ExportPiece:
+    """One file of exports/. `mentions` says where each relation is named, `path_places` where each path is."""
+
+    exports: tuple[Export, ...]
+    mentions: tuple[Mention, ...] = ()
+    path_places: Mapping[str, Location] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Macro:
+    """A project function: `parameters` and the text of its expression, on one line and without comments."""
+
+    name: str
+    parameters: tuple[str, ...]
+    body: str
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionPiece:
+    """One file of functions/."""
+
+    macros: tuple[Macro, ...]
+
+
+Piece = ConfigPiece | SourcePiece | ModelPiece | ExportPiece | FunctionPiece

@@ -1,0 +1,53 @@
+"""Collecting problems: loading goes on after each, so that a person sees all of them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from penstock.errors import Location, PenstockError, Problem, ProjectError
+
+
+class Problems:
+    """The problems found so far."""
+
+    def __init__(self) -> None:
+        self._found: list[Problem] = []
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def add(self, code: str, message: str, location: Location | None, hint: str | None) -> None:
+        self._found.append(Problem(code, message, location, hint))
+
+    def extend(self, problems: Iterable[Problem]) -> None:
+        self._found.extend(problems)
+
+    def take(self, error: PenstockError) -> None:
+        self._found.extend(error.problems)
+
+    def sorted(self) -> list[Problem]:
+        """Without repeats, by file, line and column."""
+
+        def place(problem: Problem) -> tuple[str, int, int, str, str]:
+            location = problem.location or Location("")
+            return location.path, location.line or 0, location.column or 0, problem.code, problem.message
+
+        return sorted(dict.fromkeys(self._found), key=place)
+
+    def stop(self) -> None:
+        """Raise everything found as one ProjectError, if anything was."""
+        if self._found:
+            raise ProjectError(self.sorted())
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """The one of `known` that `word` was most likely meant to be, if any is close."""
+    matches = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return matches[0] if matches else None
+
+
+def did_you_mean(word: str, known: Iterable[str], otherwise: str) -> str:
+    """A hint: the closest of `known`, or `otherwise`."""
+    match = closest(word, known)
+    return f"did you mean {match!r}?" if match else otherwise

@@ -1,0 +1,223 @@
+"""The shape of every YAML file and front matter, as pydantic models. Nothing is coerced; unknown keys are errors."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from penstock.domain.layer import Materialization
+from penstock.project.column_types import type_problem
+from penstock.project.names import NAME, NAME_HINT
+
+
+def _name(value: str) -> str:
+    if NAME.fullmatch(value) is None:
+        raise PydanticCustomError("BAD_NAME", "{value} is not a name", {"value": repr(value), "hint": NAME_HINT})
+    return value
+
+
+def _column(value: str) -> str:
+    if not value or "\0" in value:
+        raise PydanticCustomError("BAD_NAME", "a column needs a name", {"hint": "give the column's name"})
+    return value
+
+
+def _one_or_many(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _no_repeats(value: list[str]) -> list[str]:
+    seen: set[str] = set()
+    for item in value:
+        if item.lower() in seen:
+            raise PydanticCustomError(
+                "BAD_VALUE", "{item} stands twice in the list", {"item": repr(item), "hint": "remove one of them"}
+            )
+        seen.add(item.lower())
+    return value
+
+
+def _relation(value: str) -> str:
+    parts = value.split(".")
+    if len(parts) != 2 or not all(NAME.fullmatch(part) for part in parts):
+        raise PydanticCustomError(
+            "BAD_NAME",
+            "expected layer.name, found {value}",
+            {"value": repr(value), "hint": "write the layer and the name of the relation, as in serv.sales_report"},
+        )
+    return value
+
+
+def _memory(value: str) -> str:
+    if not re.fullmatch(r"[0-9]+(\.[0-9]+)? ?[KMGT]i?B", value):
+        raise PydanticCustomError(
+            "BAD_VALUE",
+            "memory_limit: expected an amount of memory, found {value}",
+            {"value": repr(value), "hint": "write a number and a unit, as in 4GB or 512MB"},
+        )
+    return value
+
+
+def _type(value: str) -> str:
+    if problem := type_problem(value):
+        message, hint = problem
+        raise PydanticCustomError("BAD_TYPE", "{message}", {"message": message, "hint": hint})
+    return value
+
+
+def _not_blank(value: str) -> str:
+    if not value.strip() or "\0" in value:
+        raise PydanticCustomError("BAD_VALUE", "expected text, found nothing", {"hint": "write a value, or no key"})
+    return value
+
+
+Name = Annotated[str, AfterValidator(_name)]
+ColumnName = Annotated[str, AfterValidator(_column)]
+Text = Annotated[str, AfterValidator(_not_blank)]
+Columns = Annotated[
+    list[ColumnName], BeforeValidator(_one_or_many), AfterValidator(_no_repeats), Field(json_schema_extra={})
+]
+Tags = Annotated[list[Text], BeforeValidator(_one_or_many), AfterValidator(_no_repeats)]
+Relation = Annotated[str, AfterValidator(_relation)]
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class LayerSpec(Strict):
+    """One layer, in the order data flows. `reads` defaults to the layer itself and those before it."""
+
+    name: Name
+    reads: list[Name] | None = None
+    materialization: Materialization = "auto"
+    serving: bool = False
+    description: str = ""
+
+
+class RootSpec(Strict):
+    """What an environment says of one source."""
+
+    root: Text
+
+
+class EnvironmentSpec(Strict):
+    """One physical place where the project runs."""
+
+    home: Text | None = None
+    engine: str = "duckdb"
+    threads: Annotated[int, Field(ge=1, le=1024)] | None = None
+    memory_limit: Annotated[str, AfterValidator(_memory)] | None = None
+    sources: dict[str, RootSpec] = {}
+
+
+def _empty_mapping(value: Any) -> Any:
+    return {} if value is None else value
+
+
+class ProjectSpec(Strict):
+    """penstock.yml"""
+
+    name: Name
+    layers: str | list[LayerSpec] = "raw-stg-bus-serv"
+    default_environment: str | None = None
+    environments: dict[Name, Annotated[EnvironmentSpec, BeforeValidator(_empty_mapping)]] = {}
+    variables: dict[Name, bool | int | float | str] = {}
+
+
+class CursorSpec(Strict):
+    """The column an incremental extract follows."""
+
+    column: ColumnName
+    type: Literal["timestamp", "date", "bigint", "varchar"]
+    lag: str | int | float = 0
+
+
+class ColumnSpec(Strict):
+    """The type a column is given on load. Values that do not fit send their row to quarantine."""
+
+    type: Annotated[str, AfterValidator(_type)]
+    format: Text | None = None
+    required: bool = False
+
+
+def _typed(value: Any) -> Any:
+    return {"type": value} if isinstance(value, str) else value
+
+
+class TableSpec(BaseModel):
+    """One table of a source. Every further key is an option of the connector."""
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+
+    extract: Literal["full", "incremental", "append"]
+    key: Columns = []
+    order_by: Columns = []
+    cursor: CursorSpec | None = None
+    columns: dict[ColumnName, Annotated[ColumnSpec, BeforeValidator(_typed)]] = {}
+    rename: dict[str, ColumnName] = {}
+    as_: Name | None = Field(default=None, alias="as")
+    allow_empty: bool = False
+    owner: Text | None = None
+    cadence: Text | None = None
+    tags: Tags = []
+    description: str = ""
+
+
+class SourceSpec(Strict):
+    """sources/*.yml. The tables are validated one by one, so that one bad table does not hide the others."""
+
+    source: Name | None = None
+    connector: str = "files"
+    root: Text = "."
+    owner: Text | None = None
+    description: str = ""
+    tables: Annotated[dict[Name, Any], Field(min_length=1)]
+
+
+class ExportSpec(BaseModel):
+    """One export. Every further key is an option of the format."""
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+
+    format: str
+    relation: Relation | None = None
+    relations: list[Relation] | None = None
+    path: Text
+    columns: Columns = []
+    order_by: Columns = []
+    owner: Text | None = None
+    tags: Tags = []
+    description: str = ""
+
+
+class ExportsSpec(Strict):
+    """exports/*.yml"""
+
+    exports: Annotated[dict[Name, Any], Field(min_length=1)]
+
+
+class SqlFrontMatter(Strict):
+    """The front matter of models/<layer>/<name>.sql"""
+
+    owner: Text | None = None
+    description: str = ""
+    tags: Tags = []
+    key: Columns = []
+    materialization: Materialization | None = None
+    columns: Columns = []
+
+
+class PythonFrontMatter(Strict):
+    """The front matter of models/<layer>/<name>.py"""
+
+    owner: Text | None = None
+    description: str = ""
+    tags: Tags = []
+    key: Columns = []
+    materialization: Literal["auto", "rebuild", "append"] | None = None
+    columns: Annotated[Columns, Field(min_length=1)]
+    reads: list[Relation] = []
