@@ -1,0 +1,1 @@
+"""Projects that `penstock init` copies: `starter` when nothing is asked for, `shop` with --example shop."""
