@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import os
 import re
 import shutil
@@ -59,7 +60,7 @@ class LocalLanding:
                 )
             if batch.seq != number:
                 raise self._miscounted(batch, number)
-        for earlier, later in zip(found, found[1:], strict=False):
+        for earlier, later in itertools.pairwise(found):
             if later.processing_ts <= earlier.processing_ts:
                 raise StateError(
                     f"batch {later.id} is not later than {earlier.id}",

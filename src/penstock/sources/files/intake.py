@@ -1,0 +1,280 @@
+"""One pass over a file before anything reads it: sha256, decompression, encoding, and what DuckDB would let pass.
+
+A plain UTF-8 file is only looked at; DuckDB then reads the file itself. Any other is written to the staging folder as
+plain UTF-8 text first. Memory is bounded by the chunk size.
+"""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import zlib
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from penstock.domain.batch import SourceFile
+from penstock.domain.source import SourceTable
+from penstock.errors import DataError, DriverError, Location
+from penstock.sources.files.listing import Found, format_of
+
+CHUNK = 1 << 20
+_BOM = codecs.BOM_UTF8
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_ZSTD_WINDOW = 1 << 27
+_ZSTD_STEP = 1 << 12
+_GLOB = frozenset("*?[]\\")
+
+
+class Digest(Protocol):
+    def update(self, data: bytes, /) -> None: ...
+
+
+class Check(Protocol):
+    """Looks at a file's text as it goes by, then may read it once more. Both raise DataError."""
+
+    first: tuple[str, ...] | None
+
+    def feed(self, chunk: bytes) -> None: ...
+
+    def finish(self, text: Path) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A file that can be read: `path` is the file itself or its plain text in staging, `size` that text's bytes,
+    `first` the first record of delimited text."""
+
+    found: Found
+    format: str
+    path: Path
+    sha256: str
+    size: int
+    first: tuple[str, ...] | None = None
+
+    @property
+    def source(self) -> SourceFile:
+        return SourceFile(self.found.path, self.found.size, self.found.modified_ns, self.sha256)
+
+
+def changed_while_read(found: Found) -> DriverError:
+    return DriverError(
+        f"{found.path} was replaced or written to while it was read",
+        code="SOURCE_CHANGED_WHILE_READ",
+        hint="write files under another name and rename them when complete; run again",
+        transient=True,
+    )
+
+
+def sha256_of(found: Found) -> str:
+    """The hash alone."""
+    digest = hashlib.sha256()
+    for chunk in _raw(found, digest):
+        del chunk
+    if not found.unchanged():
+        raise changed_while_read(found)
+    return digest.hexdigest()
+
+
+def take(table: SourceTable, found: Found, staging: Path, check: Check | None) -> Ready:
+    """Read `found` once. `check` sees its text. Raises DataError, or DriverError when it cannot be read."""
+    kind, compression = format_of(table, found.path)
+    digest = hashlib.sha256()
+    chunks = opened(table, found, digest)
+    text = kind != "parquet"
+    as_it_is = compression == "none" and _GLOB.isdisjoint(str(found.full))
+    if text:
+        as_it_is = as_it_is and table.options["encoding"] == "utf-8" and not _skip(table, kind)
+    name = f"text_{hashlib.sha256(found.path.encode()).hexdigest()[:16]}"
+    spool = None if as_it_is else staging / (f"{name}.txt" if text else f"{name}.parquet")
+    size = _drain(chunks, check, spool)
+    try:
+        if check is not None:
+            check.finish(spool or found.full)
+    finally:
+        if not found.unchanged():  # says more than what a half-written file looks like
+            raise changed_while_read(found)
+    return Ready(found, kind, spool or found.full, digest.hexdigest(), size, check.first if check else None)
+
+
+def opened(table: SourceTable, found: Found, digest: Digest) -> Iterator[bytes]:
+    """The file's content: unpacked, and text in UTF-8 without what is to be skipped. `digest` sees the raw bytes."""
+    kind, compression = format_of(table, found.path)
+    chunks = _raw(found, digest)
+    if compression != "none":
+        chunks = _plain(found, compression, chunks, table.options["max_uncompressed"])
+    if kind != "parquet":
+        chunks = _utf8(found, chunks, table.options["encoding"])
+        if lines := _skip(table, kind):
+            chunks = _skipped(chunks, lines)
+    return chunks
+
+
+def _skip(table: SourceTable, kind: str) -> int:
+    return int(table.options["skip"]) if kind in ("csv", "tsv") else 0
+
+
+def _drain(chunks: Iterator[bytes], check: Check | None, spool: Path | None) -> int:
+    """Read everything; the size in bytes of what went by."""
+    size = 0
+    with spool.open("wb") if spool else _Nowhere() as target:
+        for chunk in chunks:
+            size += len(chunk)
+            if check is not None:
+                check.feed(chunk)
+            target.write(chunk)
+    return size
+
+
+class _Nowhere:
+    def __enter__(self) -> _Nowhere:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def write(self, _: bytes) -> None:
+        pass
+
+
+def _raw(found: Found, digest: Digest) -> Iterator[bytes]:
+    try:
+        with found.full.open("rb", buffering=0) as file:
+            while chunk := file.read(CHUNK):
+                digest.update(chunk)
+                yield chunk
+    except FileNotFoundError as error:
+        raise changed_while_read(found) from error
+    except OSError as error:
+        raise DriverError(
+            f"cannot read {found.path}: {error.strerror or error}",
+            code="SOURCE_UNREADABLE",
+            hint="check the file's permissions and the disk",
+        ) from error
+
+
+def _plain(found: Found, compression: str, chunks: Iterator[bytes], limit: int) -> Iterator[bytes]:
+    """The archive's content: every member, checksums checked, at most `limit` bytes."""
+    total = 0
+    for piece in _members(found, compression, chunks):
+        total += len(piece)
+        if total > limit:
+            raise DataError(
+                f"{found.path} holds more than {limit:,} bytes when uncompressed",
+                code="ARCHIVE_TOO_LARGE",
+                location=Location(found.path),
+                hint="raise `max_uncompressed:` if the file is right",
+            )
+        yield piece
+
+
+def _members(found: Found, compression: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    stream: Any = None
+    broken: tuple[type[Exception], ...] = (zlib.error,)
+    if compression == "zstd":
+        import zstandard
+
+        broken = (zstandard.ZstdError,)
+    started = False
+    try:
+        for chunk in chunks:
+            waiting = chunk
+            while waiting:
+                if stream is None:
+                    waiting = waiting.lstrip(b"\0") if started else waiting  # padding after an archive is allowed
+                    if not waiting:
+                        break
+                    stream, started = _decoder(compression), True
+                waiting = yield from _unpacked(stream, compression, waiting)
+                if stream.eof:
+                    stream = None
+    except broken as error:
+        raise DataError(
+            f"expected a {compression} archive, found something that does not unpack ({error})",
+            code="ARCHIVE_DAMAGED",
+            location=Location(found.path),
+            hint="transfer the file again; or correct `compression:`",
+        ) from error
+    if stream is not None:
+        raise DataError(
+            f"the {compression} archive ends too early",
+            code="SOURCE_TRUNCATED",
+            location=Location(found.path),
+            hint="transfer the file again, and rename it into place when it is complete",
+        )
+
+
+def _decoder(compression: str) -> Any:
+    if compression == "gzip":
+        return zlib.decompressobj(wbits=31)
+    import zstandard
+
+    return zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW).decompressobj()
+
+
+def _unpacked(stream: Any, compression: str, data: bytes) -> Generator[bytes, None, bytes]:
+    """Unpack in pieces of bounded size, so that a bomb is stopped while it is small. Returns what lies behind the
+    archive's end."""
+    if compression == "gzip":
+        while data and not stream.eof:
+            yield stream.decompress(data, CHUNK)
+            data = stream.unconsumed_tail
+        while not stream.eof and (piece := stream.decompress(b"", CHUNK)):
+            yield piece
+        return bytes(stream.unused_data)
+    while data and not stream.eof:  # zstd unpacks what it is given as a whole, so give it little
+        yield stream.decompress(data[:_ZSTD_STEP])
+        data = data[_ZSTD_STEP:]
+    return bytes(stream.unused_data + data) if stream.eof else b""
+
+
+def _utf8(found: Found, chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    """The text as UTF-8 without a byte order mark. UTF-8 itself is passed on unread: DuckDB checks it."""
+    decoder = None if encoding == "utf-8" else codecs.getincrementaldecoder(encoding)("strict")
+    first, done = True, 0
+    for chunk in chunks:
+        piece = chunk
+        if first and decoder is None and chunk[:2] in _UTF16:
+            raise DataError(
+                "expected text in utf-8, found the mark of utf-16",
+                code="BAD_ENCODING",
+                location=Location(found.path),
+                hint="add `encoding: utf-16`",
+            )
+        if decoder is not None:
+            piece = _decoded(found, decoder, chunk, done, encoding)
+        done += len(chunk)
+        if first and piece:
+            first, piece = False, piece.removeprefix(_BOM)
+        yield piece
+    if decoder is not None:
+        yield _decoded(found, decoder, b"", done, encoding, final=True)
+
+
+def _decoded(
+    found: Found, decoder: codecs.IncrementalDecoder, chunk: bytes, offset: int, encoding: str, final: bool = False
+) -> bytes:
+    waiting = len(decoder.getstate()[0])
+    try:
+        return decoder.decode(chunk, final).encode()
+    except UnicodeError as error:
+        start = getattr(error, "start", 0)
+        raise DataError(
+            f"expected text in {encoding}, found bytes that are not, at byte {offset - waiting + start:,}",
+            code="BAD_ENCODING",
+            location=Location(found.path),
+            hint="declare the encoding the file really has with `encoding:`",
+        ) from error
+
+
+def _skipped(chunks: Iterator[bytes], lines: int) -> Iterator[bytes]:
+    """The text without its first lines (of any line end; \\r\\n counts once)."""
+    head = b""
+    for chunk in chunks:
+        head += chunk
+        rest = head.split(b"\n" if b"\n" in head else b"\r", lines)
+        if len(rest) > lines:
+            yield rest[lines]
+            yield from chunks
+            return

@@ -1,0 +1,92 @@
+"""Parquet files: types stay as they are, several files must agree on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from penstock.domain.relation import Column
+from penstock.domain.source import SourceTable
+from penstock.embedded.failure import translate
+from penstock.errors import DataError, DriverError, Location
+from penstock.quoting import identifier, literal
+from penstock.sources.files.naming import folded, renamed
+
+if TYPE_CHECKING:
+    from penstock.sources.files.intake import Ready
+
+_WIDEST_DECIMAL = 38
+
+
+@contextmanager
+def readable(path: str) -> Iterator[None]:
+    """Any failure to read the file is the file's fault, unless memory or disk ran out."""
+    try:
+        yield
+    except duckdb.Error as error:
+        known = translate(error)
+        if isinstance(known, DriverError) and known.code != "ENGINE_IO":
+            raise known from error
+        raise DataError(
+            "expected a Parquet file, found one that does not read as such",
+            code="PARQUET_INVALID",
+            location=Location(path),
+            hint="transfer the file again, and rename it into place when it is complete; or correct `format:`",
+        ) from error
+
+
+def scan(ready: Ready) -> str:
+    return f"read_parquet({literal(str(ready.path))}, hive_partitioning = false, filename = false)"
+
+
+def columns(connection: duckdb.DuckDBPyConnection, ready: Ready) -> tuple[Column, ...]:
+    """The file's own columns. Raises DataError when it is no Parquet file, or has what no warehouse holds exactly."""
+    path = ready.found.path
+    with readable(path):
+        described = connection.execute(f"DESCRIBE SELECT * FROM {scan(ready)}").fetchall()
+        names = [
+            row[0]
+            for row in connection.execute(
+                f"SELECT name FROM parquet_schema({literal(str(ready.path))}) WHERE precision > {_WIDEST_DECIMAL}"
+            ).fetchall()
+        ]
+    if names:
+        raise DataError(
+            f"decimals of more than {_WIDEST_DECIMAL} digits would be rounded: column {', '.join(names)}",
+            code="DECIMAL_TOO_WIDE",
+            location=Location(path),
+            hint="write them with at most 38 digits, or as text",
+        )
+    return tuple(Column(row[0], row[1]) for row in described)
+
+
+def count(connection: duckdb.DuckDBPyConnection, ready: Ready) -> int:
+    with readable(ready.found.path):
+        row = connection.execute(f"SELECT count(*) FROM {scan(ready)}").fetchone()
+    return int(row[0]) if row else 0
+
+
+def select(connection: duckdb.DuckDBPyConnection, table: SourceTable, files: Sequence[Ready]) -> tuple[str, bool]:
+    """All rows of the files under the table's names; and whether that is one file exactly as it stands."""
+    scans, agreed, as_is = [], None, len(files) == 1
+    for ready in files:
+        own = columns(connection, ready)
+        names = renamed(table, [column.name for column in own], ready.found.path)
+        shape = {folded(name): column.type for name, column in zip(names, own, strict=True)}
+        if agreed is None:
+            agreed, first = shape, ready.found.path
+        elif shape != agreed:
+            differing = sorted(dict(shape.items() ^ agreed.items()))
+            raise DataError(
+                f"expected the columns and types of {first}, found others in: {', '.join(differing)}",
+                code="FILES_DIFFER",
+                location=Location(ready.found.path),
+                hint="write all files of a table alike; or make them tables of their own",
+            )
+        as_is = as_is and names == tuple(column.name for column in own)
+        wanted = ", ".join(f"{identifier(c.name)} AS {identifier(name)}" for c, name in zip(own, names, strict=True))
+        scans.append(f"SELECT {wanted} FROM {scan(ready)}")
+    return " UNION ALL BY NAME ".join(scans), as_is
