@@ -2,61 +2,213 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from penstock.domain.layer import Layer
 from penstock.domain.model import Model
 from penstock.domain.project import Project, Scalar
 from penstock.domain.relation import RelationName
-from penstock.errors import InternalError, PenstockError
+from penstock.errors import InternalError, Location, PenstockError, ProjectError
+from penstock.project.cache import Kept, Stored
+from penstock.project.check import Declared, check
+from penstock.project.codec import decode, encode
 from penstock.project.config import config
 from penstock.project.exports import exports
 from penstock.project.files import ProjectFile, fingerprint
 from penstock.project.models import sql_model
-from penstock.project.pieces import ConfigPiece, ExportPiece, Macro, ModelPiece, Piece, SourcePiece
-from penstock.project.problems import Problems
+from penstock.project.names import NAME_HINT, is_name
+from penstock.project.pieces import ConfigPiece, ExportPiece, FunctionPiece, ModelPiece, SourcePiece
+from penstock.project.problems import Problems, did_you_mean
 from penstock.project.python_models import python_model
 from penstock.project.sources import source
+from penstock.sql.functions import Macro, macros, resolved
 from penstock.sql.tokens import fingerprint as digest
 
+PieceType = TypeVar("PieceType")
 
-def assemble(root: Path, files: tuple[ProjectFile, ...]) -> Project:
-    problems = Problems()
-    pieces: dict[str, Piece] = {}
-    settings: ConfigPiece | None = None
-    macros: Mapping[str, Macro] = {}
-    for file in files:
-        piece: Piece | None = None
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """`stored` is what to keep for the next call. `problems` is None when all is well; only then is there a
+    project."""
+
+    stored: Stored
+    problems: ProjectError | None
+    found: Project | None = None
+
+    @property
+    def project(self) -> Project:
+        if self.found is None:
+            raise InternalError("a project with problems has been asked for", code="INTERNAL")
+        return self.found
+
+
+def assemble(root: Path, files: tuple[ProjectFile, ...], kept: dict[str, Any]) -> Assembled:
+    """Read every file (pieces from `kept` where the content is the same), check everything against everything."""
+    reader = _Reader(files, Kept(kept))
+    declared = reader.read()
+    found: Project | None = None
+    if declared is not None:
+        check(declared, reader.problems)
+        if not len(reader.problems):
+            found = project(root, files, declared)
+    present = {file.path for file in files}
+    # What was not looked at this time (penstock.yml is broken, say) is still good for the next.
+    unseen = {path: piece for path, piece in kept.items() if path in present}
+    stored = Stored(pieces=json.dumps(unseen | reader.kept.after))
+    if found is not None:
+        stored.fingerprint = found.fingerprint
+        stored.project = json.dumps(encode(Project, found))
+        return Assembled(stored, None, found)
+    return Assembled(stored, ProjectError(reader.problems.sorted()))
+
+
+class _Reader:
+    """Reads files into pieces; each problem is kept and reading goes on."""
+
+    def __init__(self, files: tuple[ProjectFile, ...], kept: Kept) -> None:
+        self.files, self.kept = files, kept
+        self.problems = Problems()
+
+    def piece(
+        self, file: ProjectFile, kind: type[PieceType], context: str, parse: Callable[[str], PieceType | None]
+    ) -> PieceType | None:
+        """One file's piece: kept from before when content and `context` are the same, else parsed. A piece with
+        problems is parsed again every time, so that they are told every time."""
+        wanted = f"{file.sha256} {context}"
+        data = self.kept.get(file.path, wanted)
+        if data is not None:
+            return decode(kind, data)
+        before = len(self.problems)
         try:
-            text = file.text()
-            if file.kind == "config":
-                piece = settings = config(text, file.path, problems)
-            elif settings is None or not settings.layers:
-                continue
-            elif file.kind == "source":
-                piece = source(text, file.path, settings.layers[0].name, problems)
-            elif file.kind == "export":
-                piece = exports(text, file.path, problems)
-            elif file.kind in ("sql", "python"):
-                parts = file.path.split("/")
-                relation = RelationName(parts[1], parts[-1].rsplit(".", 1)[0])
-                piece = (
-                    sql_model(text, file.path, relation, macros, problems)
-                    if file.kind == "sql"
-                    else python_model(text, file.path, relation, problems)
-                )
+            found = parse(file.text())
         except PenstockError as error:
-            problems.take(error)
-        if piece is not None:
-            pieces[file.path] = piece
-    problems.stop()
-    if settings is None:
-        raise InternalError("a project without settings and without problems", code="INTERNAL")
-    return project(root, files, settings, pieces)
+            self.problems.take(error)
+            return None
+        if found is not None and len(self.problems) == before:
+            self.kept.put(file.path, wanted, encode(kind, found))
+        return found
+
+    def of(self, *kinds: str) -> list[ProjectFile]:
+        return [file for file in self.files if file.kind in kinds]
+
+    def read(self) -> Declared | None:
+        """Everything the files declare; None when there are no layers to put it in."""
+        file = self.of("config")[0]
+        settings = self.piece(file, ConfigPiece, "", lambda text: config(text, file.path, self.problems))
+        if settings is None or not settings.layers:
+            self.alone()
+            return None
+        declared = Declared(settings)
+        first = settings.layers[0].name
+        for file in self.of("source"):
+            piece = self.source(file, first)
+            if piece is None:
+                declared.sources_unread = True
+            else:
+                declared.sources.append(piece)
+        self.models(declared)
+        for file in self.of("export"):
+            if found := self.export(file):
+                declared.exports.append(found)
+        return declared
+
+    def alone(self) -> None:
+        """Without layers, sources and exports can still be read each for itself."""
+        for file in self.of("source"):
+            self.source(file, "raw")
+        for file in self.of("export"):
+            self.export(file)
+
+    def source(self, file: ProjectFile, layer: str) -> SourcePiece | None:
+        before = len(self.problems)
+        piece = self.piece(file, SourcePiece, layer, lambda text: source(text, file.path, layer, self.problems))
+        return piece if len(self.problems) == before else None
+
+    def export(self, file: ProjectFile) -> ExportPiece | None:
+        return self.piece(file, ExportPiece, "", lambda text: exports(text, file.path, self.problems))
+
+    def functions(self) -> tuple[Mapping[str, Macro], str]:
+        """The project's functions, and a fingerprint of the files that define them."""
+        files = self.of("function")
+        found: list[Macro] = []
+        for file in files:
+            piece = self.piece(
+                file,
+                FunctionPiece,
+                "",
+                lambda text, path=file.path: FunctionPiece(macros(text, path)),  # type: ignore[misc]
+            )
+            found += piece.macros if piece else ()
+        try:
+            return resolved(found), digest(file.sha256 for file in files)
+        except ProjectError as error:
+            self.problems.take(error)
+            # Models are read all the same, so that their own problems are told too.
+            return {}, "broken"
+
+    def models(self, declared: Declared) -> None:
+        functions, state = self.functions()
+        layers = [layer.name for layer in declared.config.layers]
+        for file in self.of("sql", "python"):
+            relation = self.relation(file, layers)
+            if relation is None:
+                continue
+            piece: ModelPiece | None
+            if file.kind == "python":
+                piece = self.piece(
+                    file,
+                    ModelPiece,
+                    "",
+                    lambda text: python_model(text, file.path, relation, self.problems),  # noqa: B023 - called at once
+                )
+            else:
+                piece = self.piece(
+                    file,
+                    ModelPiece,
+                    state,
+                    lambda text: sql_model(text, file.path, relation, functions, self.problems),  # noqa: B023
+                )
+            if piece is None:
+                declared.unread.add(relation)
+            else:
+                declared.models.append(piece)
+
+    def relation(self, file: ProjectFile, layers: list[str]) -> RelationName | None:
+        """models/<layer>/<name>.sql → layer.name"""
+        parts = file.path.split("/")
+        name = parts[-1].rsplit(".", 1)[0]
+        if len(parts) != 3:
+            self.problems.add(
+                "MODEL_PLACE",
+                f"expected models/<layer>/<name>{file.path[file.path.rindex('.') :]}, found {file.path}",
+                Location(file.path),
+                f"move it to models/{parts[1] if parts[1] in layers else layers[-1]}/",
+            )
+            return None
+        if parts[1] not in layers:
+            self.problems.add(
+                "UNKNOWN_LAYER",
+                f"the folder {parts[1]!r} is not a layer of the project",
+                Location(file.path),
+                did_you_mean(parts[1], layers, f"layers: {', '.join(layers)}"),
+            )
+            return None
+        if not is_name(name):
+            self.problems.add(
+                "BAD_NAME", f"the file's name {name!r} cannot name a relation", Location(file.path), NAME_HINT
+            )
+            return None
+        return RelationName(parts[1], name)
 
 
-def project(root: Path, files: tuple[ProjectFile, ...], settings: ConfigPiece, pieces: Mapping[str, Piece]) -> Project:
+def project(root: Path, files: tuple[ProjectFile, ...], declared: Declared) -> Project:
+    """The checked pieces as one project; models in the order of their names."""
+    settings = declared.config
     layers = {layer.name: layer for layer in settings.layers}
     return Project(
         name=settings.name,
@@ -64,15 +216,9 @@ def project(root: Path, files: tuple[ProjectFile, ...], settings: ConfigPiece, p
         layers=settings.layers,
         environments={environment.name: environment for environment in settings.environments},
         default_environment=settings.default_environment,
-        sources=tuple(piece.source for piece in pieces.values() if isinstance(piece, SourcePiece)),
-        models=tuple(
-            model(piece, layers[piece.relation.layer], settings.variables)
-            for piece in pieces.values()
-            if isinstance(piece, ModelPiece)
-        ),
-        exports=tuple(
-            export for piece in pieces.values() if isinstance(piece, ExportPiece) for export in piece.exports
-        ),
+        sources=tuple(piece.source for piece in declared.sources),
+        models=tuple(model(piece, layers[piece.relation.layer], settings.variables) for piece in declared.models),
+        exports=tuple(export for piece in declared.exports for export in piece.exports),
         variables=settings.variables,
         fingerprint=fingerprint(files),
     )
@@ -83,23 +229,16 @@ def model(piece: ModelPiece, layer: Layer, variables: Mapping[str, Scalar]) -> M
     result."""
     materialization = piece.materialization or layer.materialization
     if piece.language == "python" and materialization == "view":
+        # A layer of views says how its SELECTs are kept; Python has no view.
         materialization = "rebuild"
     used = [f"{name}={variables[name]!r}" for name in sorted(piece.parameters) if name in variables]
+    key, columns = "\x1f".join(piece.key), "\x1f".join(piece.columns)
     return Model(
         relation=piece.relation,
         language=piece.language,
         materialization=materialization,
         location=piece.location,
-        fingerprint=digest(
-            [
-                piece.language,
-                piece.definition,
-                materialization,
-                "\x1f".join(piece.key),
-                "\x1f".join(piece.columns),
-                *used,
-            ]
-        ),
+        fingerprint=digest([piece.language, piece.definition, materialization, key, columns, *used]),
         sql=piece.sql,
         line=piece.line,
         reads=tuple(dict.fromkeys(mention.relation for mention in piece.mentions)),

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from penstock.domain.relation import RelationName
 from penstock.errors import Location
 from penstock.project.front_matter import of_sql
-from penstock.project.pieces import Macro, Mention, ModelPiece
+from penstock.project.pieces import Mention, ModelPiece
 from penstock.project.problems import Problems
 from penstock.project.schema import SqlFrontMatter
 from penstock.project.validation import validate
 from penstock.project.yaml import Document
+from penstock.sql.functions import Macro, expand
 
 
 def sql_model(
@@ -22,7 +23,6 @@ def sql_model(
     Raises ProjectError for front matter that is not YAML, UserError for SQL that does not parse.
     """
     from penstock.sql.facts import facts
-    from penstock.sql.functions import expand
     from penstock.sql.parse import Where, single
 
     matter = of_sql(text, path)

@@ -46,8 +46,6 @@ def checked(
     try:
         plugin = registry.source(kind) if family == "source" else registry.export(kind)
     except ImportError as error:
-        if (error.name or "").startswith("penstock."):
-            return dict(raw)
         problems.add(
             "PLUGIN_UNAVAILABLE",
             f"the {_NOUN[family]} {kind!r} cannot be used here: {error}",

@@ -13,6 +13,7 @@ from penstock.domain.project import Scalar
 from penstock.domain.relation import RelationName
 from penstock.domain.source import Source
 from penstock.errors import Location
+from penstock.sql.functions import Macro
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +74,6 @@ class ExportPiece:
     exports: tuple[Export, ...]
     mentions: tuple[Mention, ...] = ()
     path_places: Mapping[str, Location] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Macro:
-    """A project function: `parameters` and the text of its expression, on one line and without comments."""
-
-    name: str
-    parameters: tuple[str, ...]
-    body: str
-    location: Location
 
 
 @dataclass(frozen=True, slots=True)

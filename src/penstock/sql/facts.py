@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from penstock.domain.relation import RelationName
-from penstock.errors import Problem
+from penstock.errors import Location, Problem
 from penstock.sql.parse import Where, parse, start_of
 from penstock.sql.render import parameters
 from penstock.sql.tokens import canonical, fingerprint
@@ -71,15 +71,15 @@ def facts(sql: str, path: str = "<sql>", line: int = 1) -> Facts:
     where = Where(sql, path, line)
     mentions: list[Mention] = []
     problems: list[Problem] = []
-    for table in _tables(tree, frozenset()):
+    for table in _tables(tree):
         if problem := _refused(table, where):
             problems.append(problem)
-        elif isinstance(table.this, exp.Identifier):
+        elif isinstance(table, exp.Table) and isinstance(table.this, exp.Identifier):
             place = where.at(start_of(table.args["db"]))
             relation = RelationName(table.db.lower(), table.name.lower())
             mentions.append(Mention(relation, place.line or line, place.column or 1))
     used = tuple(parameters(sql, line))
-    problems += _parameter_problems(tree, {name for name, _, _ in used}, where)
+    problems += _parameter_problems(tree, used, where)
     names = _outputs(tree)
     problems += _column_problems(names, where)
     return Facts(
@@ -92,23 +92,27 @@ def facts(sql: str, path: str = "<sql>", line: int = 1) -> Facts:
     )
 
 
-def _tables(node: exp.Expr, names: frozenset[str]) -> Iterator[exp.Table]:
-    """Every table below `node` that is not a CTE; `names` are the CTEs that can be seen from here, lower case."""
-    clause = node.args.get("with_")
-    if isinstance(clause, exp.With):
-        for cte in clause.expressions:
-            own = cte.alias.lower()
-            # A CTE sees the ones before it, and itself only in WITH RECURSIVE.
-            yield from _tables(cte.this, names | {own} if clause.recursive else names)
-            names = names | {own}
-    if isinstance(node, exp.Table) and (node.db or node.name.lower() not in names):
-        yield node
-    for child in node.iter_expressions():
-        if child is not clause:
-            yield from _tables(child, names)
+def _tables(tree: exp.Expr) -> Iterator[exp.Expr]:
+    """Every table below `tree` that is no CTE, and every lateral call. Kept on a stack of its own: a long chain of
+    UNION or OR is a tree deeper than Python's."""
+    todo: list[tuple[exp.Expr, frozenset[str]]] = [(tree, frozenset())]
+    while todo:
+        node, names = todo.pop()
+        clause = node.args.get("with_")
+        if isinstance(clause, exp.With):
+            for cte in clause.expressions:
+                own = cte.alias.lower()
+                # A CTE sees the ones before it, and itself only in WITH RECURSIVE.
+                todo.append((cte.this, names | {own} if clause.recursive else names))
+                names = names | {own}
+        if isinstance(node, exp.Lateral) and isinstance(node.this, exp.Func):
+            yield node
+        if isinstance(node, exp.Table) and (node.db or node.name.lower() not in names):
+            yield node
+        todo += [(child, names) for child in node.iter_expressions() if child is not clause]
 
 
-def _refused(table: exp.Table, where: Where) -> Problem | None:
+def _refused(table: exp.Expr, where: Where) -> Problem | None:
     """Why a model may not read `table` in this way, or None."""
     name, place = table.name, where.at(start_of(table))
     if isinstance(table.this, exp.Func):
@@ -121,7 +125,7 @@ def _refused(table: exp.Table, where: Where) -> Problem | None:
             place,
             "declare a source for data from outside, and read its relation",
         )
-    if not isinstance(table.this, exp.Identifier):
+    if not isinstance(table, exp.Table) or not isinstance(table.this, exp.Identifier):
         return None
     if table.catalog:
         return Problem(
@@ -147,16 +151,18 @@ def _refused(table: exp.Table, where: Where) -> Problem | None:
     )
 
 
-def _parameter_problems(tree: exp.Expr, known: set[str], where: Where) -> Iterator[Problem]:
+def _parameter_problems(tree: exp.Expr, used: tuple[tuple[str, int, int], ...], where: Where) -> Iterator[Problem]:
+    named = {name for name, _, _ in used}
+    hint = "declare the value under variables: in penstock.yml and write it $name"
+    for name, line, column in used:
+        if not name.isidentifier():
+            place = Location(where.path, line, column)
+            yield Problem("BAD_PARAMETER", f"expected a named parameter such as $run_date, found ${name}", place, hint)
     for placeholder in tree.find_all(exp.Placeholder, exp.Parameter):
-        name = placeholder.name
-        if not name or name not in known or name[0].isdigit():
-            yield Problem(
-                "BAD_PARAMETER",
-                f"expected a named parameter such as $run_date, found {name or '?'!r}",
-                where.at(start_of(placeholder)),
-                "declare the value under variables: in penstock.yml and write it $name",
-            )
+        if placeholder.name not in named:
+            found = f":{placeholder.name}" if placeholder.name else "?"
+            place = where.at(start_of(placeholder))
+            yield Problem("BAD_PARAMETER", f"expected a named parameter such as $run_date, found {found}", place, hint)
 
 
 def _outputs(tree: exp.Expr) -> list[tuple[str | None, exp.Expr]]:

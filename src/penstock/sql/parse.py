@@ -65,6 +65,7 @@ def _syntax(error: ParseError, where: Where) -> UserError:
     near = str(detail.get("highlight") or "").strip()
     expected = str(detail.get("description") or "this is not SQL that can be read").strip()
     expected = re.sub(r" ?but got <Token.*>", "", expected, flags=re.DOTALL)
+    expected = re.sub(r"Required keyword: .*", "something is missing", expected, flags=re.DOTALL)
     line, column = detail.get("line"), detail.get("col")
     offset = 0
     if isinstance(line, int) and isinstance(column, int):

@@ -113,8 +113,8 @@ def position(text: str, offset: int, first_line: int = 1) -> tuple[int, int]:
     return first_line + before, offset - (text.rfind("\n", 0, offset) + 1) + 1
 
 
-_RESERVED = """all analyse analyze and any array as asc asymmetric both case cast check collate column constraint create default
-    deferrable desc describe distinct do else end except false fetch for foreign from group having in initially
+_RESERVED = """all analyse analyze and any array as asc asymmetric both case cast check collate column constraint create
+    default deferrable desc describe distinct do else end except false fetch for foreign from group having in initially
     intersect into lambda lateral leading limit not null offset on only or order pivot pivot_longer pivot_wider
     placing primary qualify references returning select show some summarize symmetric table then to trailing true
     union unique unpivot using variadic when where window with"""
