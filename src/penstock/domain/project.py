@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date, datetime
 
 from penstock.domain.environment import Environment
 from penstock.domain.export import Export
@@ -13,6 +14,8 @@ from penstock.domain.relation import RelationName
 from penstock.domain.source import Source, SourceTable
 
 Scalar = str | int | float | bool
+Parameter = Scalar | date | datetime
+"""The value behind a `$name` in a model: a project variable, or a built-in time."""
 
 
 @dataclass(frozen=True, slots=True)

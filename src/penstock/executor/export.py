@@ -11,21 +11,22 @@ from penstock.executor.work import Outcome, Work, unchanged
 from penstock.planner.plan import export_fingerprint, positions
 from penstock.ports import Exporter, ExportRequest
 
-Publish = Callable[[Callable[[Path], int], Path, Path, str], int]
-"""(write, exports folder, final path, run) → rows: makes what `write` wrote durable and puts it in place at once."""
+Publish = Callable[[Callable[[Path], int], str, str], int]
+"""(write, path below the exports folder, run) → rows: what `write` wrote is made durable and put in place at once."""
 
 
 def export(step: ExportStep, exporter: Exporter, publish: Publish, work: Work, *, always: bool = False) -> Outcome:
     """Write when the data, the definition or the file itself is not as it was. The file comes first, the note second:
     a crash between them writes the same bytes once more."""
     fingerprint = export_fingerprint(step.export, positions(work.ledger, step.inputs, work.committer.numbers))
-    folder = work.home / "exports"
-    final = folder / step.export.path
+    final = work.home / "exports" / step.export.path
     done = work.ledger.exported.get(step.export.name)
     if done == fingerprint and final.exists() and not always:
         return unchanged("up to date")
     session = work.session
-    rows = publish(lambda target: exporter.write(ExportRequest(step.export, session, target)), folder, final, work.run)
+    rows = publish(
+        lambda target: exporter.write(ExportRequest(step.export, session, target)), step.export.path, work.run
+    )
     with session.transaction():
         session.execute("DELETE FROM _penstock.exports WHERE export = ?", (step.export.name,))
         session.execute(

@@ -167,7 +167,7 @@ def _fit(coming: history.Incoming, before: Sequence[Column], session: Session) -
             f"{coming.table.relation}: batch {coming.batch} lacks columns that earlier batches have: {', '.join(gone)}",
             code="COLUMN_GONE",
             location=coming.table.location,
-            hint="send the column again (empty is fine), or load the table under a new name (`as:`) if it is gone for good",
+            hint="send the column again (empty is fine), or, if it is gone for good, load under a new name (`as:`)",
         )
     for name, column in arriving.items():
         if name in known and known[name].type != column.type:

@@ -9,14 +9,12 @@ from datetime import datetime
 from pathlib import Path
 
 from penstock.domain.ledger import Ledger
-from penstock.domain.project import Scalar
+from penstock.domain.project import Parameter
 from penstock.domain.relation import RelationName
 from penstock.domain.run import Status
 from penstock.errors import InternalError
 from penstock.executor.ledger import Committer
 from penstock.ports import Landing, Session, Warehouse
-
-Parameters = Mapping[str, Scalar | datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,7 @@ class Work:
         home: Path,
         landing: Landing,
         roots: Mapping[str, Path],
-        parameters: Parameters,
+        parameters: Mapping[str, Parameter],
         ledger: Ledger,
         now: Callable[[], datetime],
         warehouse: Warehouse | None = None,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from graphlib import TopologicalSorter
 from hashlib import sha256
 
 from penstock.domain.batch import Manifest, Pending
@@ -12,9 +11,10 @@ from penstock.domain.export import Export
 from penstock.domain.ledger import Ledger
 from penstock.domain.model import Model
 from penstock.domain.plan import BuildStep, ExportStep, LandStep, LoadStep, Plan, Step
-from penstock.domain.project import Project, Scalar
+from penstock.domain.project import Parameter, Project
 from penstock.domain.relation import RelationName
 from penstock.domain.source import SourceTable
+from penstock.graph.order import order
 from penstock.planner.reach import Reach
 
 
@@ -38,7 +38,7 @@ class Planner:
         self,
         project: Project,
         observed: Observed,
-        parameters: Mapping[str, Scalar | str],
+        parameters: Mapping[str, Parameter],
         *,
         selected: Collection[str] | None = None,
         refresh: Collection[RelationName] = (),
@@ -56,7 +56,7 @@ class Planner:
             if self._wanted(table.id):
                 self._land(table)
                 self._load(table)
-        for model in self._ordered():
+        for model in in_order(self._project.models):
             if self._wanted(str(model.relation)):
                 self._build(model)
         for export in self._project.exports:
@@ -66,11 +66,6 @@ class Planner:
 
     def _wanted(self, node: str) -> bool:
         return self._selected is None or node in self._selected
-
-    def _ordered(self) -> list[Model]:
-        models = self._reach.models
-        graph = {relation: [read for read in model.reads if read in models] for relation, model in models.items()}
-        return [models[relation] for relation in TopologicalSorter(graph).static_order()]
 
     # source → landing → first layer
 
@@ -172,6 +167,12 @@ class Planner:
 
     def _add(self, step: Step) -> None:
         self._steps[step.id] = step
+
+
+def in_order(models: Sequence[Model]) -> list[Model]:
+    """Models, each after those it reads."""
+    by_name = {model.relation: model for model in models}
+    return [by_name[name] for name in order(by_name, {model.relation: model.reads for model in models})]
 
 
 def stale(ledger: Ledger, relation: RelationName, fingerprint: str, inputs: Mapping[RelationName, int]) -> str | None:

@@ -7,7 +7,7 @@ from functools import cached_property
 from hashlib import sha256
 
 from penstock.domain.model import Model
-from penstock.domain.project import Project, Scalar
+from penstock.domain.project import Parameter, Project
 from penstock.domain.relation import RelationName
 from penstock.domain.source import SourceTable
 
@@ -15,7 +15,7 @@ from penstock.domain.source import SourceTable
 class Reach:
     """Answers, for a project with its parameter values, where relations come from. Results are remembered."""
 
-    def __init__(self, project: Project, parameters: Mapping[str, Scalar | str]) -> None:
+    def __init__(self, project: Project, parameters: Mapping[str, Parameter]) -> None:
         self._project = project
         self._parameters = parameters
         self._stored: dict[RelationName, tuple[RelationName, ...]] = {}

@@ -1,0 +1,96 @@
+"""The Python API: the same verbs as the command line, on a project in one environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from penstock.commands.export import export
+from penstock.commands.history import history
+from penstock.commands.land import land
+from penstock.commands.plan import plan
+from penstock.commands.query import query
+from penstock.commands.rebuild import rebuild
+from penstock.commands.run import run
+from penstock.commands.show import show
+from penstock.commands.status import RelationStatus, status
+from penstock.commands.validate import Validation, validate
+from penstock.domain.plan import Plan
+from penstock.domain.rows import Rows
+from penstock.domain.run import RunReport
+from penstock.ports import Emit
+
+
+class Project:
+    """A project's folder and an environment (None: the project's default).
+
+    Every verb raises a PenstockError when it cannot begin; what goes wrong in a step is in the report it returns.
+    `emit` is called with the run's events (penstock.domain.event) as they happen. `now` (UTC) sets the run's time.
+    """
+
+    def __init__(self, where: str | Path = ".", environment: str | None = None) -> None:
+        self.where = Path(where)
+        self.environment = environment
+
+    def run(
+        self,
+        *,
+        select: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        full_refresh: Sequence[str] = (),
+        emit: Emit | None = None,
+        wait: float = 0.0,
+        now: datetime | None = None,
+    ) -> RunReport:
+        return run(
+            self.where,
+            environment=self.environment,
+            select=select,
+            exclude=exclude,
+            full_refresh=full_refresh,
+            emit=emit,
+            wait=wait,
+            now=now,
+        )
+
+    def land(
+        self,
+        *,
+        select: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        emit: Emit | None = None,
+        wait: float = 0.0,
+        now: datetime | None = None,
+    ) -> RunReport:
+        return land(
+            self.where, environment=self.environment, select=select, exclude=exclude, emit=emit, wait=wait, now=now
+        )
+
+    def plan(
+        self, *, select: Sequence[str] = (), exclude: Sequence[str] = (), full_refresh: Sequence[str] = ()
+    ) -> Plan:
+        return plan(self.where, environment=self.environment, select=select, exclude=exclude, full_refresh=full_refresh)
+
+    def rebuild(self, *, emit: Emit | None = None, wait: float = 0.0, now: datetime | None = None) -> RunReport:
+        return rebuild(self.where, environment=self.environment, emit=emit, wait=wait, now=now)
+
+    def export(self, *names: str, emit: Emit | None = None, wait: float = 0.0) -> RunReport:
+        return export(self.where, names, environment=self.environment, emit=emit, wait=wait)
+
+    def validate(self) -> Validation:
+        return validate(self.where, environment=self.environment)
+
+    def status(self) -> tuple[RelationStatus, ...]:
+        return status(self.where, environment=self.environment)
+
+    def history(self, *, limit: int = 20, run: str | None = None) -> tuple[Mapping[str, Any], ...]:
+        return history(self.where, environment=self.environment, limit=limit, run=run)
+
+    def show(self, relation: str, *, limit: int = 20) -> Rows:
+        return show(self.where, relation, environment=self.environment, limit=limit)
+
+    def query(self, sql: str, *, limit: int | None = None) -> Rows:
+        """Unlike on the command line, all rows are given unless `limit` says otherwise."""
+        return query(self.where, sql, environment=self.environment, limit=limit)

@@ -1,0 +1,144 @@
+"""Binding: every model's SELECT is prepared, in order, against empty tables with the columns that are known.
+
+So an unknown column, a wrong type or a misspelt function is told with file and line before anything runs. The engine
+itself is the judge: an in-memory DuckDB, whose dialect models are written in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from penstock.commands.workspace import Workspace, utc_now
+from penstock.domain.model import Model
+from penstock.domain.relation import Column, RelationName
+from penstock.domain.source import SourceTable
+from penstock.errors import Location, PenstockError, Problem, ProjectError
+from penstock.materializations.history import APPEND_META, META
+from penstock.materializations.typing import typed
+from penstock.planner.plan import in_order
+from penstock.ports import Session
+from penstock.quoting import identifier, qualified
+from penstock.sql.render import bind_parameters
+
+BOUND = "bound"
+_META_TYPES = {
+    "processing_ts": "TIMESTAMP",
+    "valid_from": "TIMESTAMP",
+    "valid_to": "TIMESTAMP",
+    "is_current": "BOOLEAN",
+    "_batch": "VARCHAR",
+}
+
+
+@dataclass(slots=True)
+class Bound:
+    """`columns` by relation; `notes`: what could not be checked."""
+
+    columns: dict[RelationName, tuple[Column, ...]] = field(default_factory=dict)
+    note_list: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return tuple(self.note_list)
+
+
+def check(space: Workspace) -> None:
+    """Bind, unless project and source columns are those of the last time it went well."""
+    sources = {table.id: known_columns(space, table) for table in space.project.tables}
+    stamp = sha256(f"{space.project.fingerprint}\n{sorted(sources.items())!r}".encode()).hexdigest()
+    state = space.state()
+    try:
+        if state.get(BOUND) == stamp:
+            return
+        bind(space, sources)
+        state.put(BOUND, stamp)
+    finally:
+        state.close()
+
+
+def bind(space: Workspace, sources: dict[str, tuple[Column, ...] | None] | None = None) -> Bound:
+    """Prepare everything. Raises ProjectError with all that does not bind."""
+    from penstock.embedded.connection import connect
+    from penstock.engines.duckdb.session import DuckSession
+
+    known = sources if sources is not None else {t.id: known_columns(space, t) for t in space.project.tables}
+    connection = connect(None)
+    try:
+        session = DuckSession(connection)
+        for layer in space.project.layers:
+            session.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(layer.name)}")
+        bound = Bound()
+        for table in space.project.tables:
+            _source(table, known[table.id], bound, session)
+        for model in in_order(space.project.models):
+            _model(space, model, bound, session)
+    finally:
+        connection.close()
+    if bound.problems:
+        raise ProjectError(bound.problems)
+    return bound
+
+
+def known_columns(space: Workspace, table: SourceTable) -> tuple[Column, ...] | None:
+    """The columns of a source table: as landed last, else as the source shows them now, else unknown."""
+    batches = space.landing.batches(table.source, table.name)
+    if batches:
+        seen: dict[str, Column] = {}
+        for batch in batches:
+            seen |= {column.name.lower(): column for column in batch.columns}
+        return tuple(seen.values())
+    try:
+        return space.reader(table).columns(table, space.roots[table.source])
+    except PenstockError:
+        return None
+
+
+def _source(table: SourceTable, found: Sequence[Column] | None, bound: Bound, session: Session) -> None:
+    if found is None:
+        bound.note_list.append(
+            f"{table.relation}: columns are not known before it is landed; its readers are unchecked"
+        )
+        return
+    declared = {column.name.lower(): column for column in table.columns}
+    own = tuple(Column(column.name, typed(column, declared.get(column.name.lower())).type) for column in found)
+    meta = tuple(Column(name, _META_TYPES[name]) for name in (META if table.key else APPEND_META))
+    _create(table.stored, (*own, *meta), bound, session)
+    if table.key:
+        _create(table.relation, (*own, meta[0]), bound, session)
+
+
+def _model(space: Workspace, model: Model, bound: Bound, session: Session) -> None:
+    missing = [str(read) for read in model.reads if read not in bound.columns]
+    if missing:
+        bound.note_list.append(f"{model.relation}: not checked, the columns of {', '.join(missing)} are not known")
+        return
+    if model.language == "python":
+        bound.note_list.append(f"{model.relation}: a Python model; its columns are checked when it runs")
+        return
+    select = bind_parameters(model.sql, space.parameters(utc_now())) if model.parameters else model.sql
+    try:
+        found = session.describe(select)
+        _create(model.relation, found, bound, session)
+    except PenstockError as error:
+        bound.problems.append(error.locate(Location(model.location.path, model.line)).problem)
+        return
+    absent = [name for name in model.key if name.lower() not in {column.name.lower() for column in found}]
+    if absent:
+        bound.problems.append(
+            Problem(
+                "KEY_NOT_IN_OUTPUT",
+                f"{model.relation}: expected its key in the output, found no column {', '.join(absent)}",
+                model.location,
+                f"select it, or declare another key; the output has: {', '.join(c.name for c in found)}",
+            )
+        )
+
+
+def _create(name: RelationName, found: Sequence[Column], bound: Bound, session: Session) -> None:
+    """An empty table, so that binding a reader does not bind all that is above it again."""
+    listed = ", ".join(f"{identifier(column.name)} {column.type}" for column in found)
+    session.execute(f"CREATE TABLE {qualified(name.layer, name.name)} ({listed})")
+    bound.columns[name] = tuple(found)

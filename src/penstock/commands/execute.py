@@ -1,0 +1,231 @@
+"""What run, export and rebuild have in common: take the locks, read the ledger, plan, walk the plan, record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from penstock import registry
+from penstock.commands.identity import run_id
+from penstock.commands.observe import observe
+from penstock.commands.revision import revision
+from penstock.commands.workspace import Workspace, utc_now
+from penstock.domain.event import StepFinished
+from penstock.domain.ledger import Ledger
+from penstock.domain.plan import BuildStep, ExportStep, LandStep, LoadStep, Plan, Step
+from penstock.domain.relation import RelationName
+from penstock.domain.run import RunReport
+from penstock.errors import StateError
+from penstock.executor import ledger as ledgers
+from penstock.executor.build import build
+from penstock.executor.export import export
+from penstock.executor.land import land
+from penstock.executor.load import load
+from penstock.executor.runner import Runner
+from penstock.executor.work import Outcome, Work
+from penstock.exports.publish import inside, publish
+from penstock.planner.plan import Observed, Planner
+from penstock.ports import Emit, StateStore, Warehouse, WarehouseOptions
+
+LAST_COMMIT = "last_commit"
+"""The highest commit number, mirrored outside the warehouse: a ledger behind it has lost commits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """How a verb wants its plan made and walked. `now` fixes the run's time; later moments are read from the clock."""
+
+    command: str
+    now: datetime
+    emit: Emit | None = None
+    selected: Collection[str] | None = None
+    refresh: frozenset[RelationName] = frozenset()
+    wait: float = 0.0
+    keep: Callable[[Step], bool] = lambda step: True
+    sources: bool = True
+    always_export: bool = False
+
+
+def ignore(event: object) -> None:
+    """The subscriber of those who do not listen."""
+
+
+def _planned(space: Workspace, request: Request, observed: Observed) -> Plan:
+    planner = Planner(
+        space.project,
+        observed,
+        space.parameters(request.now),
+        selected=request.selected,
+        refresh=request.refresh,
+    )
+    plan = planner.plan(space.environment.name)
+    return Plan(plan.environment, tuple(step for step in plan.steps if request.keep(step)))
+
+
+def planned(space: Workspace, request: Request) -> Plan:
+    """The plan as it would be walked now. Reads the ledger if there is one; changes nothing."""
+    ledger = Ledger()
+    options = space.options(request.command, read_only=True, wait=request.wait)
+    if space.engine.exists(options):
+        warehouse = space.engine.open(options)
+        try:
+            ledger = ledgers.read(warehouse.session())
+        finally:
+            warehouse.close()
+    return _planned(space, request, observe(space, ledger, sources=request.sources))
+
+
+def land_only(space: Workspace, request: Request) -> RunReport:
+    """source → landing and no further. The warehouse is not opened."""
+    with ExitStack() as stack:
+        stack.enter_context(space.landing.lock(request.command, request.wait))
+        state = _opened_state(space, stack)
+        run = run_id(request.now)
+        plan = _planned(space, request, observe(space, Ledger()))
+        work = _work(space, request, run, Ledger())
+        return _walk(space, request, plan, work, state)
+
+
+def execute(
+    space: Workspace, request: Request, *, after: Callable[[RunReport, StateStore], None] | None = None
+) -> RunReport:
+    """Plan and walk in the environment's own warehouse. `after` is called while the locks are still held."""
+    with ExitStack() as stack:
+        options = space.options(request.command, wait=request.wait)
+        existed = space.engine.exists(options)
+        warehouse = stack.enter_context(_opened(space, options))
+        stack.enter_context(space.landing.lock(request.command, request.wait))
+        state = _opened_state(space, stack)
+        report = walk_in(space, request, warehouse, state, behind_is_an_error=existed)
+        warehouse.close()
+        if after is not None:
+            after(report, state)
+        return report
+
+
+def walk_in(
+    space: Workspace, request: Request, warehouse: Warehouse, state: StateStore, *, behind_is_an_error: bool
+) -> RunReport:
+    """Plan and walk in an open warehouse, record the run, mirror the last commit number."""
+    session = warehouse.session()
+    ledgers.prepare(session, space.environment.name, tuple(layer.name for layer in space.project.layers))
+    ledger = ledgers.read(session)
+    if behind_is_an_error:
+        _check_mirror(ledger, state)
+    run = run_id(request.now)
+    plan = _planned(space, request, observe(space, ledger, sources=request.sources))
+    committer = ledgers.Committer(warehouse, run, ledger.last, utc_now)
+    work = _work(space, request, run, ledger, warehouse, committer)
+    report = _walk(space, request, plan, work, state)
+    if committer.last != ledger.last or not behind_is_an_error:
+        state.put(LAST_COMMIT, str(committer.last))
+        warehouse.checkpoint()
+    return report
+
+
+def _work(
+    space: Workspace,
+    request: Request,
+    run: str,
+    ledger: Ledger,
+    warehouse: Warehouse | None = None,
+    committer: ledgers.Committer | None = None,
+) -> Work:
+    return Work(
+        run=run,
+        root=space.root,
+        home=space.home,
+        landing=space.landing,
+        roots=space.roots,
+        parameters=space.parameters(request.now),
+        ledger=ledger,
+        now=utc_now,
+        warehouse=warehouse,
+        committer=committer,
+        refresh=request.refresh,
+    )
+
+
+def _walk(space: Workspace, request: Request, plan: Plan, work: Work, state: StateStore) -> RunReport:
+    run = work.run
+    emit = request.emit or ignore
+
+    def both(event: object) -> None:
+        if isinstance(event, StepFinished):
+            state.finish_step(run, event.result, utc_now())
+        emit(event)
+
+    state.start_run(run, space.environment.name, request.command, revision(space.root), request.now)
+    runner = Runner(
+        lambda step: _do(step, space, work, always_export=request.always_export),
+        threads=space.threads,
+        emit=both,
+        now=utc_now,
+        timer=time.perf_counter,
+        interrupt=work.interrupt,
+    )
+    report = runner.run(plan, run)
+    state.finish_run(report)
+    return report
+
+
+def _do(step: Step, space: Workspace, work: Work, *, always_export: bool) -> Outcome:
+    match step:
+        case LandStep():
+            return land(step, space.reader(step.table), work)
+        case LoadStep():
+            return load(step, work)
+        case BuildStep():
+            return build(step, work)
+        case ExportStep():
+            exporter = registry.export(step.export.format)
+            return export(
+                step,
+                exporter,
+                lambda write, path, run: publish(write, inside(space.exports, path), run=run),
+                work,
+                always=always_export,
+            )
+
+
+def _check_mirror(ledger: Ledger, state: StateStore) -> None:
+    mirrored = int(state.get(LAST_COMMIT) or 0)
+    if ledger.last < mirrored:
+        raise StateError(
+            f"the warehouse has lost commits: expected commit {mirrored} or later, found {ledger.last}",
+            code="LEDGER_BEHIND",
+            hint="it was restored from an older copy or its write-ahead log was damaged; "
+            "`penstock rebuild` makes it anew from landing, where nothing is lost",
+        )
+
+
+@contextmanager
+def _opened(space: Workspace, options: WarehouseOptions) -> Iterator[Warehouse]:
+    warehouse = space.engine.open(options)
+    try:
+        yield warehouse
+    finally:
+        warehouse.close()
+
+
+def _opened_state(space: Workspace, stack: ExitStack) -> StateStore:
+    state = space.state()
+    stack.callback(state.close)
+    return state
+
+
+def kinds(*wanted: type) -> Callable[[Step], bool]:
+    """Keep only steps of these kinds."""
+    return lambda step: isinstance(step, wanted)
+
+
+def chosen(space: Workspace, select: Sequence[str], exclude: Sequence[str]) -> Collection[str] | None:
+    """The ids that selection patterns mean, None when nothing was selected or excluded."""
+    if not select and not exclude:
+        return None
+    from penstock.commands.selection import resolve
+
+    return resolve(space.project, select, exclude)

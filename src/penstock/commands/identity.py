@@ -1,0 +1,11 @@
+"""Names of runs."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+
+
+def run_id(now: datetime) -> str:
+    """Sorts by time; the suffix keeps two runs of one second apart."""
+    return f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"

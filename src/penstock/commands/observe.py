@@ -1,0 +1,63 @@
+"""Looking outside before planning: what sources have, what is landed, what is there. Reads no data."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from hashlib import sha256
+
+from penstock import __version__
+from penstock.commands.workspace import Workspace
+from penstock.domain.batch import Pending
+from penstock.domain.ledger import Ledger
+from penstock.domain.source import SourceTable
+from penstock.errors import PenstockError
+from penstock.planner.plan import Observed
+
+TIME_PARAMETERS = frozenset({"run_ts", "run_date"})
+
+
+def observe(space: Workspace, ledger: Ledger, *, sources: bool = True) -> Observed:
+    """What a plan needs to know. With `sources=False` the sources are left alone (a rebuild from landing)."""
+    pending: dict[str, Pending] = {}
+    unreachable: dict[str, str] = {}
+    batches = {}
+    for table in space.project.tables:
+        batches[table.id] = space.landing.batches(table.source, table.name)
+        if not sources:
+            continue
+        try:
+            pending[table.id] = space.reader(table).pending(table, space.roots[table.source], batches[table.id])
+        except PenstockError as error:
+            unreachable[table.id] = error.problem.message
+    return Observed(ledger, batches, pending, unreachable, _present(space))
+
+
+def _present(space: Workspace) -> Collection[str]:
+    return {export.name for export in space.project.exports if (space.exports / export.path).exists()}
+
+
+def settled(space: Workspace) -> str | None:
+    """A fingerprint of everything a run looks at: project, sources, landing, warehouse, exports, by names, sizes and
+    times. Equal to that of a run that ended well, there is nothing to do, and nobody needs to open anything to know.
+
+    None when that cannot be said: a source does not answer, the engine cannot tell, or a model depends on the time.
+    """
+    warehouse = space.engine.stamp(space.options("settled"))
+    if warehouse is None or any(TIME_PARAMETERS & set(model.parameters) for model in space.project.models):
+        return None
+    parts = [__version__, space.project.fingerprint, space.environment.name, warehouse, space.landing.stamp()]
+    try:
+        parts += [_stamp(space, table) for table in space.project.tables]
+        parts += [_file(space, export.path) for export in space.project.exports]
+    except (PenstockError, OSError):
+        return None
+    return sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _stamp(space: Workspace, table: SourceTable) -> str:
+    return space.reader(table).pending(table, space.roots[table.source], ()).stamp
+
+
+def _file(space: Workspace, path: str) -> str:
+    found = (space.exports / path).stat()
+    return f"{path}:{found.st_ino}:{found.st_size}:{found.st_mtime_ns}"

@@ -1,0 +1,23 @@
+"""query: one read-only statement on the warehouse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from penstock.commands.workspace import open_workspace
+from penstock.domain.rows import Rows
+
+
+def query(
+    where: Path, sql: str, *, environment: str | None = None, limit: int | None = 1000, wait: float = 10.0
+) -> Rows:
+    """Run one SELECT and give at most `limit` rows. The warehouse is opened read-only, without access to files.
+
+    Raises UserError for SQL that does not work, Locked when a run holds the warehouse longer than `wait` seconds.
+    """
+    space = open_workspace(where, environment)
+    warehouse = space.engine.open(space.options("query", read_only=True, wait=wait))
+    try:
+        return warehouse.session().query(sql, limit=limit)
+    finally:
+        warehouse.close()

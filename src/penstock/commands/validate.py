@@ -1,0 +1,36 @@
+"""validate: everything that can be checked without running anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from penstock.commands.bind import bind
+from penstock.commands.workspace import open_workspace
+from penstock.domain.relation import Column
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """What was checked. `columns` are the output columns of each relation that could be worked out; `notes` say what
+    could not be checked, and why."""
+
+    models: int
+    tables: int
+    exports: int
+    columns: dict[str, tuple[Column, ...]]
+    notes: tuple[str, ...]
+
+
+def validate(where: Path, *, environment: str | None = None) -> Validation:
+    """Check files, references, layers, SQL, columns and types. Raises ProjectError with every problem at once."""
+    space = open_workspace(where, environment)
+    bound = bind(space)
+    project = space.project
+    return Validation(
+        len(project.models),
+        sum(1 for _ in project.tables),
+        len(project.exports),
+        {str(name): columns for name, columns in bound.columns.items()},
+        bound.notes,
+    )
