@@ -80,7 +80,8 @@ def _is_new(batch: Manifest, work: Work) -> bool:
 
 def _load_batch(step: LoadStep, batch: Manifest, work: Work) -> tuple[Counts, int | None, int]:
     table, session = step.table, work.session
-    landed = f"read_parquet({literal(str(work.landing.data(batch)))})"
+    # The folder's ingest_date=… is ours; read as a column it would hide one the source sends under that name.
+    landed = f"read_parquet({literal(str(work.landing.data(batch)))}, hive_partitioning = false)"
     at = batch.processing_ts.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
     reach("load.before_transaction")
     with work.committer.transaction(session) as transaction:
@@ -95,10 +96,10 @@ def _load_batch(step: LoadStep, batch: Manifest, work: Work) -> tuple[Counts, in
             (batch.id, str(table.relation), batch.sha256, at, *counts.as_dict().values(), work.run, work.now()),
         )
         reach("load.before_ledger")
-        rows = session.query(f"SELECT count(*) FROM {history.stored(table)}").rows[0][0]
+        versions, rows = session.query(history.size(table)).rows[0]
         number = None
         if counts.changed or before is None:
-            number = transaction.commit(Entry(table.stored, step.id, "", rows, {}))
+            number = transaction.commit(Entry(table.stored, step.id, "", versions, {}))
         reach("load.before_commit")
     reach("load.committed")
     return counts, number, rows

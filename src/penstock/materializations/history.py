@@ -246,6 +246,12 @@ def close_deleted(batch: Incoming, judged: bool) -> str:
     )
 
 
+def size(table: SourceTable) -> str:
+    """One row: rows stored, rows that are current."""
+    current = "count(*) FILTER (is_current)" if table.key else "count(*)"
+    return f"SELECT count(*), {current} FROM {stored(table)}"
+
+
 def current_view(table: SourceTable, names: Sequence[str]) -> str:
     """`raw.products`: the current rows only, which is what a join wants (joining the history would fan out)."""
     view = qualified(table.relation.layer, table.relation.name)
