@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import click
 
 from penstock.cli.options import EXIT_CODES, common
 from penstock.cli.output import Table, cell, is_number, write, write_json, write_table
+
+TIMES = ("started", "finished", "ended")
 
 
 @click.command(epilog=EXIT_CODES)
@@ -27,7 +30,7 @@ def history(where: Path, environment: str | None, run: str | None, limit: int, a
     """
     from penstock.commands.history import history as command
 
-    found = command(where, environment=environment, limit=limit, run=run)
+    found = [_timed(entry) for entry in command(where, environment=environment, limit=limit, run=run)]
     if as_json:
         write_json({"steps" if run else "runs": found})
         return 0
@@ -36,6 +39,14 @@ def history(where: Path, environment: str | None, run: str | None, limit: int, a
         return 0
     write_table(tabled(found))
     return 0
+
+
+def _timed(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Times as times, however the state store keeps them."""
+    return {
+        name: datetime.fromisoformat(value) if name in TIMES and isinstance(value, str) else value
+        for name, value in entry.items()
+    }
 
 
 def tabled(entries: Sequence[Mapping[str, Any]]) -> Table:
@@ -47,4 +58,6 @@ def tabled(entries: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def _short(value: Any) -> str:
+    if isinstance(value, datetime):
+        value = value.replace(microsecond=0)
     return f"{value:.2f}" if isinstance(value, float) else cell(value)

@@ -13,8 +13,9 @@ from penstock.cli.output import things, write, write_json
 @click.command(epilog=EXIT_CODES)
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--example", metavar="NAME", help="Start from an example instead: `shop`.")
+@click.option("--quiet", "-q", is_flag=True, help="Do not list the files.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, errors included.")
-def init(directory: Path, example: str | None, as_json: bool) -> int:
+def init(directory: Path, example: str | None, quiet: bool, as_json: bool) -> int:
     """Make a small commented project in DIRECTORY. It runs at once; change it into your own.
 
     Files that are there already are never overwritten.
@@ -31,6 +32,8 @@ def init(directory: Path, example: str | None, as_json: bool) -> int:
         write_json(made)
         return 0
     write(f"made {made.directory} with {things(len(made.files), 'file')}")
+    if quiet:
+        return 0
     for name in made.files:
         write(f"  {name}")
     write("\nnext:")

@@ -5,6 +5,7 @@ On a terminal tables are drawn with rich; elsewhere they are plain aligned text,
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Collection, Sequence
@@ -82,8 +83,10 @@ def cell(value: Any) -> str:
         return f"{value:f}" if value.is_finite() else str(value)
     if isinstance(value, (date, time)):
         return moment(value).replace("T", " ")
-    if isinstance(value, (bytes, bytearray, list, tuple, dict)):
-        value = plain(value)
+    if isinstance(value, (list, tuple, dict)):
+        return printable(json.dumps(plain(value), ensure_ascii=False))
+    if isinstance(value, (bytes, bytearray)):
+        return value.hex()
     return printable(str(value))
 
 

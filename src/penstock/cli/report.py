@@ -20,7 +20,7 @@ def write_report(report: RunReport, *, as_json: bool) -> int:
         write_json({**document, "exit_code": report.exit_code})
         return report.exit_code
     changed = [result for result in report.steps if result.status in (Status.SUCCESS, Status.FAILED)]
-    tables = [result for result in changed if result.kind in ("load", "build")]
+    tables = [result for kind in ("load", "build") for result in changed if result.kind == kind]
     if tables:
         write_table(_built(tables))
         write("")
@@ -87,7 +87,8 @@ def summary(report: RunReport) -> str:
     seconds = (report.finished - report.started).total_seconds()
     colour = {Status.SUCCESS: "green", Status.FAILED: "red"}.get(report.status)
     ended = style(report.status.value, fg=colour, bold=True)
-    return f"run {report.run}: {ended} in {seconds:.1f} s in {report.environment}; {', '.join(parts) or 'no steps'}"
+    what = ", ".join(parts) or "everything is up to date"
+    return f"run {report.run}: {ended} in {seconds:.1f} s in {report.environment}; {what}"
 
 
 def hint_after(report: RunReport) -> None:

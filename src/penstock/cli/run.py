@@ -21,6 +21,12 @@ def _told(report: RunReport, as_json: bool) -> int:
 
 @click.command(epilog=EXIT_CODES)
 @selection
+@click.option(
+    "--full-refresh",
+    metavar="SELECTOR",
+    multiple=True,
+    help="Make these models anew, whatever the plan thinks; repeatable.",
+)
 @waiting(0)
 @quiet
 @common
@@ -30,6 +36,7 @@ def run(
     environment: str | None,
     select: tuple[str, ...],
     exclude: tuple[str, ...],
+    full_refresh: tuple[str, ...],
     wait: float,
     quiet: bool,
     as_json: bool,
@@ -44,11 +51,20 @@ def run(
       penstock run
       penstock run --select +serv.sales_report     one relation and all it needs
       penstock run -s tag:hourly --env prod --wait 600
+      penstock run --full-refresh serv.sales_report
     """
     from penstock.commands.run import run as command
 
     with watching(quiet) as emit:
-        report = command(where, environment=environment, select=select, exclude=exclude, emit=emit, wait=wait)
+        report = command(
+            where,
+            environment=environment,
+            select=select,
+            exclude=exclude,
+            full_refresh=full_refresh,
+            emit=emit,
+            wait=wait,
+        )
     return _told(report, as_json)
 
 
