@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from penstock.errors import DriverError, UserError
+from penstock.errors import DriverError
 
 FOLDER = ".schema"
 
@@ -35,14 +35,9 @@ def texts() -> dict[str, str]:
 
 def schema(where: Path) -> SchemaReport:
     """Write the schemas to `.schema/` of the project around `where`; older ones are replaced."""
-    start = where.resolve()
-    root = next((folder for folder in (start, *start.parents) if (folder / "penstock.yml").is_file()), None)
-    if root is None:
-        raise UserError(
-            f"expected a penstock.yml in {start} or a folder above it, found none",
-            code="NO_PROJECT",
-            hint="change into a project, give --project DIR, or make one with `penstock init DIR`",
-        )
+    from penstock.project.load import find_root
+
+    root = find_root(where)
     written = texts()
     try:
         (root / FOLDER).mkdir(exist_ok=True)
