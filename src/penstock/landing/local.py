@@ -184,7 +184,7 @@ class LocalLanding:
         return self.root / source / table
 
     def _manifest(self, path: str) -> Manifest:
-        status = os.stat(path)
+        status = Path(path).stat()
         key = (status.st_size, status.st_mtime_ns, status.st_ino)
         known = self._read.get(path)
         if known is not None and known[0] == key:
@@ -207,7 +207,7 @@ class LocalLanding:
                 hint="remove the copy that does not belong here",
             )
         return StateError(
-            f"{batch.source}.{batch.table}: expected batch {expected:06d}, found {batch.seq:06d}: a manifest is missing",
+            f"a manifest is missing: expected batch {expected:06d} of {batch.source}.{batch.table}, found {batch.seq:06d}",
             code="BATCH_MISSING",
             hint=_RESTORE,
         )

@@ -11,7 +11,7 @@ import os
 import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from penstock.domain.source import SourceTable
@@ -72,7 +72,7 @@ def matching(pattern: str, root: Path) -> list[str]:
             code="PATH_OUTSIDE_ROOT",
             hint="set `root:` to the folder that holds the files",
         )
-    return glob.glob(pattern, root_dir=root, recursive=True)
+    return glob.glob(pattern, root_dir=root, recursive=True)  # noqa: PTH207 - Path.glob shows hidden files
 
 
 def _look(table: SourceTable, inside: Path, path: str) -> Found | None:
@@ -106,11 +106,10 @@ def _look(table: SourceTable, inside: Path, path: str) -> Found | None:
 
 def format_of(table: SourceTable, path: str) -> tuple[str, str]:
     """Format and compression of a file: as declared, else by its extension."""
-    stem, ending = os.path.splitext(path.lower())
-    compression = table.options.get("compression") or _COMPRESSIONS.get(ending, "none")
-    if ending in _COMPRESSIONS:
-        ending = os.path.splitext(stem)[1]
-    kind = table.options.get("format") or _FORMATS.get(ending)
+    name = PurePosixPath(path.lower())
+    compression = table.options.get("compression") or _COMPRESSIONS.get(name.suffix, "none")
+    inner = name.with_suffix("") if name.suffix in _COMPRESSIONS else name
+    kind = table.options.get("format") or _FORMATS.get(inner.suffix)
     if kind is None:
         raise UserError(
             f"cannot tell the format of {path} by its extension",
