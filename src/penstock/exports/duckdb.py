@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from penstock.errors import PenstockError
 from penstock.exports.options import Options, checked, plain
-from penstock.exports.selection import selection
-from penstock.ports import ExportRequest
+from penstock.exports.selection import Selection, selection
+from penstock.ports import ExportRequest, Session
 from penstock.quoting import identifier, literal, qualified
 
 
@@ -36,24 +36,35 @@ class DuckdbExporter:
         chosen = [selection(request, relation) for relation in dict.fromkeys(request.export.relations)]
         # Attached databases are seen by every session of the warehouse: the name must be this export's own.
         out = f"_export_{hashlib.sha256(str(request.target).encode()).hexdigest()[:16]}"
-        session.execute(
-            f"ATTACH {literal(str(request.target))} AS {identifier(out)} (STORAGE_VERSION {literal(STORAGE)})"
-        )
+        settings = f"READ_WRITE, STORAGE_VERSION {literal(STORAGE)}"  # the warehouse may be open for reading only
+        session.execute(f"ATTACH {literal(str(request.target))} AS {identifier(out)} ({settings})")
         try:
-            written = 0
-            with session.transaction():
-                for layer in dict.fromkeys(item.relation.layer for item in chosen):
-                    session.execute(f"CREATE SCHEMA IF NOT EXISTS {qualified(out, layer)}")
-                for item in chosen:
-                    table = qualified(out, item.relation.layer, item.relation.name)
-                    written += session.execute(f"CREATE TABLE {table} AS {item.sql()}")
-            session.execute(f"CHECKPOINT {identifier(out)}")
+            written = self._fill(session, out, chosen)
         except BaseException:
             with suppress(PenstockError):  # what failed first is what a person needs to read
                 session.execute(f"DETACH DATABASE IF EXISTS {identifier(out)}")
             raise
         session.execute(f"DETACH DATABASE {identifier(out)}")
         request.target.chmod(0o644)
+        return written
+
+    @staticmethod
+    def _fill(session: Session, out: str, chosen: Sequence[Selection]) -> int:
+        # Not session.transaction(): there a failing COMMIT is a question for the ledger. Here the file is thrown away.
+        written = 0
+        session.execute("BEGIN TRANSACTION")
+        try:
+            for layer in dict.fromkeys(item.relation.layer for item in chosen):
+                session.execute(f"CREATE SCHEMA IF NOT EXISTS {qualified(out, layer)}")
+            for item in chosen:
+                table = qualified(out, item.relation.layer, item.relation.name)
+                written += session.execute(f"CREATE TABLE {table} AS {item.sql()}")
+            session.execute("COMMIT")
+        except BaseException:
+            with suppress(PenstockError):  # the engine may have ended the transaction itself
+                session.execute("ROLLBACK")
+            raise
+        session.execute(f"CHECKPOINT {identifier(out)}")
         return written
 
 

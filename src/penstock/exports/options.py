@@ -49,8 +49,11 @@ def checked(model: type[Chosen], export: Export) -> Chosen:
     try:
         return model.model_validate(dict(export.options))
     except ValidationError as error:
-        found = error.errors(include_url=False)
-        raise ProjectError([_problem(model, export.format, item, export.location) for item in found]) from None
+        found = error.errors(include_url=False, include_context=False)
+        problems = [_problem(model, export.format, item, export.location) for item in found]
+    # Raised out here: kept as its context, pydantic's error would hold every frame below (and a session in one of
+    # them) for good, because Python cannot see into it to collect the cycle.
+    raise ProjectError(problems)
 
 
 def _problem(model: type[Options], kind: str, found: Mapping[str, Any], location: Location) -> Problem:
