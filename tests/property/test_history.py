@@ -126,14 +126,12 @@ class Pipe:
         work = Work(
             run="run", root=Path(), home=Path(), landing=self.landing, roots={}, parameters={}, ledger=ledger,
             now=lambda: self._now, warehouse=self.warehouse,
-            committer=ledgers.Committer(self.warehouse, "run", ledger.last, lambda: self._now),
+            committer=ledgers.Committer(self.warehouse, "run", ledger, lambda: self._now),
         )  # fmt: skip
         return load(LoadStep("load:s.t", self.table, (), True, ""), work)
 
     def history(self) -> Counter[Any]:
-        return Counter(
-            self.session.query("SELECT k, v, o, valid_from, valid_to, is_current FROM raw.t_history").rows
-        )
+        return Counter(self.session.query("SELECT k, v, o, valid_from, valid_to, is_current FROM raw.t_history").rows)
 
     def close(self) -> None:
         self._maker.close()
@@ -195,5 +193,3 @@ def test_versions_of_a_key_neither_overlap_nor_leave_a_gap_unless_deleted() -> N
     assert found[1][2] < found[2][1]  # a delete and a re-insert leave the time of absence open
     assert found[2][2] == found[3][1]
     assert [row[3] for row in found] == [False, False, False, True]
-
-

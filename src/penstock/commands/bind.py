@@ -15,6 +15,7 @@ from penstock.domain.model import Model
 from penstock.domain.relation import Column, RelationName
 from penstock.domain.source import SourceTable
 from penstock.errors import Location, PenstockError, Problem, ProjectError
+from penstock.materializations.build import check_output
 from penstock.materializations.history import APPEND_META, META
 from penstock.materializations.typing import typed
 from penstock.planner.plan import in_order
@@ -45,16 +46,19 @@ class Bound:
         return tuple(self.note_list)
 
 
-def check(space: Workspace) -> None:
-    """Bind, unless project and source columns are those of the last time it went well."""
+def check(space: Workspace) -> frozenset[RelationName]:
+    """Bind, unless project and source columns are those of the last time it went well. Gives the models that bound:
+    their output needs no second look when they are built."""
     sources = {table.id: known_columns(space, table) for table in space.project.tables}
     stamp = sha256(f"{space.project.fingerprint}\n{sorted(sources.items())!r}".encode()).hexdigest()
     state = space.state()
     try:
-        if state.get(BOUND) == stamp:
-            return
-        bind(space, sources)
-        state.put(BOUND, stamp)
+        known, _, names = (state.get(BOUND) or "").partition("\n")
+        if known != stamp:
+            bound = bind(space, sources)
+            names = " ".join(str(model.relation) for model in space.project.models if model.relation in bound.columns)
+            state.put(BOUND, f"{stamp}\n{names}")
+        return frozenset(RelationName.parse(name) for name in names.split())
     finally:
         state.close()
 
@@ -121,6 +125,7 @@ def _model(space: Workspace, model: Model, bound: Bound, session: Session) -> No
     select = bind_parameters(model.sql, space.parameters(utc_now())) if model.parameters else model.sql
     try:
         found = session.describe(select)
+        check_output(model, found)
         _create(model.relation, found, bound, session)
     except PenstockError as error:
         bound.problems.append(error.locate(Location(model.location.path, model.line)).problem)

@@ -43,6 +43,7 @@ class Request:
     emit: Emit | None = None
     selected: Collection[str] | None = None
     refresh: frozenset[RelationName] = frozenset()
+    bound: frozenset[RelationName] = frozenset()
     wait: float = 0.0
     keep: Callable[[Step], bool] = lambda step: True
     sources: bool = True
@@ -117,7 +118,7 @@ def walk_in(
         _check_mirror(ledger, state)
     run = run_id(request.now)
     plan = _planned(space, request, observe(space, ledger, sources=request.sources))
-    committer = ledgers.Committer(warehouse, run, ledger.last, utc_now)
+    committer = ledgers.Committer(warehouse, run, ledger, utc_now)
     work = _work(space, request, run, ledger, warehouse, committer)
     report = _walk(space, request, plan, work, state)
     if committer.last != ledger.last or not behind_is_an_error:
@@ -146,6 +147,7 @@ def _work(
         warehouse=warehouse,
         committer=committer,
         refresh=request.refresh,
+        bound=request.bound,
     )
 
 

@@ -76,9 +76,10 @@ def _run(
     from penstock.commands.execute import Request, chosen, execute
     from penstock.commands.selection import models
 
-    check(space)
+    bound = check(space)
     request = Request(
         command="run",
+        bound=bound,
         now=now,
         emit=emit,
         wait=wait,

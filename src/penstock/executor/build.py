@@ -9,12 +9,12 @@ from penstock.domain.model import Model
 from penstock.domain.plan import BuildStep
 from penstock.domain.relation import Column, RelationName
 from penstock.domain.run import Status
-from penstock.errors import DataError, Location, PenstockError, UserError
+from penstock.errors import DataError, Location, PenstockError
 from penstock.executor import python_model
 from penstock.executor.ledger import Entry, applied
 from penstock.executor.work import Outcome, Work, unchanged
 from penstock.failpoint import reach
-from penstock.materializations.build import MATERIALIZATIONS, NEW, Build, Target, name_of
+from penstock.materializations.build import MATERIALIZATIONS, NEW, Build, Target, check_output, name_of
 from penstock.planner.plan import positions, stale
 from penstock.ports import Session
 from penstock.sql.render import bind_parameters
@@ -48,7 +48,8 @@ def _make(step: BuildStep, work: Work, inputs: dict[RelationName, int], reason: 
         else:
             select = bind_parameters(model.sql, work.parameters) if model.parameters else model.sql
         target = _target(step, work, session)
-        _check_output(model, select, session)
+        if model.relation not in work.bound:
+            check_output(model, session.describe(select))
         made = MATERIALIZATIONS[step.materialization](model, select, target)
         reach("build.before_transaction")
         with work.committer.transaction(session) as transaction:
@@ -90,25 +91,6 @@ def _run(made: Build, model: Model, target: Target, session: Session) -> tuple[i
         total = session.query(f"SELECT count(*) FROM {name_of(model)}").rows[0][0]
         return sum(counts[position] for position in made.counted), total
     return 1, None if made.view else counts[-1]
-
-
-def _check_output(model: Model, select: str, session: Session) -> None:
-    """Two columns of one name would be renamed silently; declared columns must be there."""
-    names = [column.name for column in session.describe(select)]
-    lowered = [name.lower() for name in names]
-    double = sorted({name for name in lowered if lowered.count(name) > 1})
-    if double:
-        raise UserError(
-            f"{model.relation}: more than one output column is named {', '.join(double)}",
-            code="DUPLICATE_COLUMN",
-            hint="give each column a name of its own with AS, or leave one out with SELECT * EXCLUDE (...)",
-        )
-    if model.columns and names != list(model.columns):
-        raise DataError(
-            f"{model.relation}: expected the columns {', '.join(model.columns)}, found {', '.join(names)}",
-            code="WRONG_COLUMNS",
-            hint="make the SELECT and the declared `columns:` agree",
-        )
 
 
 def _check_unique(query: str, model: Model, session: Session) -> None:

@@ -108,10 +108,11 @@ class Committer:
     """Gives out commit numbers in the order of commits, without gaps: the number is taken, written and committed
     under one lock, as the last thing of a transaction."""
 
-    def __init__(self, warehouse: Warehouse, run: str, last: int, now: Callable[[], datetime]) -> None:
+    def __init__(self, warehouse: Warehouse, run: str, ledger: Ledger, now: Callable[[], datetime]) -> None:
         self._warehouse = warehouse
         self._run = run
-        self._last = last
+        self._last = ledger.last
+        self._known = frozenset(ledger.applied)
         self._now = now
         self._lock = threading.Lock()
         self.numbers: dict[RelationName, int] = {}
@@ -146,7 +147,7 @@ class Committer:
             (number, str(entry.relation), self._run, entry.step, entry.fingerprint, entry.rows, self._now()),
         )
         if entry.inputs:
-            applied(session, entry.relation, entry.inputs)
+            applied(session, entry.relation, entry.inputs, first=entry.relation not in self._known)
         return number
 
     def _confirm(self, session: Session, number: int) -> None:
@@ -182,9 +183,10 @@ class Transaction:
         return self.number
 
 
-def applied(session: Session, model: RelationName, inputs: Mapping[RelationName, int]) -> None:
-    """Note which commits of its inputs `model` has now seen."""
-    session.execute("DELETE FROM _penstock.applied WHERE model = ?", (str(model),))
+def applied(session: Session, model: RelationName, inputs: Mapping[RelationName, int], *, first: bool = False) -> None:
+    """Note which commits of its inputs `model` has now seen. `first`: nothing is noted of it yet."""
+    if not first:
+        session.execute("DELETE FROM _penstock.applied WHERE model = ?", (str(model),))
     marks = ", ".join(["(?, ?, ?)"] * len(inputs))
     values = [value for source, number in inputs.items() for value in (str(model), str(source), number)]
     session.execute(f"INSERT INTO _penstock.applied VALUES {marks}", values)

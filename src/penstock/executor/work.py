@@ -36,6 +36,7 @@ def unchanged(reason: str, rows: int | None = None) -> Outcome:
 class Work:
     """One run's belongings. Sessions are made per worker thread and kept until the run ends.
 
+    `refresh`: models to make anew; `bound`: models whose output columns were checked before the run.
     `warehouse` and `committer` are absent when a run only lands: ingestion needs no warehouse.
     """
 
@@ -53,6 +54,7 @@ class Work:
         warehouse: Warehouse | None = None,
         committer: Committer | None = None,
         refresh: frozenset[RelationName] = frozenset(),
+        bound: frozenset[RelationName] = frozenset(),
     ) -> None:
         self.run = run
         self.root = root
@@ -63,6 +65,7 @@ class Work:
         self.ledger = ledger
         self.now = now
         self.refresh = refresh
+        self.bound = bound
         self._warehouse = warehouse
         self._committer = committer
         self._local = threading.local()

@@ -12,6 +12,8 @@ from types import MappingProxyType
 
 from penstock.domain.ledger import RelationKind
 from penstock.domain.model import Model
+from penstock.domain.relation import Column
+from penstock.errors import DataError, UserError
 from penstock.quoting import columns, identifier, qualified
 
 NEW = "_penstock_new"
@@ -89,6 +91,25 @@ def append(model: Model, select: str, target: Target) -> Build:
         counted=tuple(range(len(correct) + 1)),
         cleanup=(f"DROP TABLE {NEW}",),
     )
+
+
+def check_output(model: Model, found: Sequence[Column]) -> None:
+    """Two columns of one name would be renamed silently; declared columns must be there."""
+    names = [column.name for column in found]
+    lowered = [name.lower() for name in names]
+    double = sorted({name for name in lowered if lowered.count(name) > 1})
+    if double:
+        raise UserError(
+            f"{model.relation}: more than one output column is named {', '.join(double)}",
+            code="DUPLICATE_COLUMN",
+            hint="give each column a name of its own with AS, or leave one out with SELECT * EXCLUDE (...)",
+        )
+    if model.columns and names != list(model.columns):
+        raise DataError(
+            f"{model.relation}: expected the columns {', '.join(model.columns)}, found {', '.join(names)}",
+            code="WRONG_COLUMNS",
+            hint="make the SELECT and the declared `columns:` agree",
+        )
 
 
 MATERIALIZATIONS: MappingProxyType[str, Callable[[Model, str, Target], Build]] = MappingProxyType(
