@@ -6,9 +6,12 @@ itself is the judge: an in-memory DuckDB, whose dialect models are written in.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
+from pathlib import Path
 
 from penstock.commands.workspace import Workspace, utc_now
 from penstock.domain.model import Model
@@ -23,7 +26,6 @@ from penstock.ports import Session
 from penstock.quoting import identifier, qualified
 from penstock.sql.render import bind_parameters
 
-BOUND = "bound"
 _META_TYPES = {
     "processing_ts": "TIMESTAMP",
     "valid_from": "TIMESTAMP",
@@ -51,16 +53,31 @@ def check(space: Workspace) -> frozenset[RelationName]:
     their output needs no second look when they are built."""
     sources = {table.id: known_columns(space, table) for table in space.project.tables}
     stamp = sha256(f"{space.project.fingerprint}\n{sorted(sources.items())!r}".encode()).hexdigest()
-    state = space.state()
+    remembered = space.root / ".penstock" / f"bound.{space.environment.name}"
+    known, names = _remembered(remembered)
+    if known != stamp:
+        bound = bind(space, sources)
+        names = " ".join(str(model.relation) for model in space.project.models if model.relation in bound.columns)
+        _remember(remembered, f"{stamp}\n{names}")
+    return frozenset(RelationName.parse(name) for name in names.split())
+
+
+def _remembered(path: Path) -> tuple[str, str]:
+    """What was bound last: a stamp and the names. A file that is damaged or absent is nothing remembered."""
     try:
-        known, _, names = (state.get(BOUND) or "").partition("\n")
-        if known != stamp:
-            bound = bind(space, sources)
-            names = " ".join(str(model.relation) for model in space.project.models if model.relation in bound.columns)
-            state.put(BOUND, f"{stamp}\n{names}")
-        return frozenset(RelationName.parse(name) for name in names.split())
-    finally:
-        state.close()
+        stamp, _, names = path.read_text().partition("\n")
+    except (OSError, UnicodeDecodeError):
+        return "", ""
+    return stamp, names
+
+
+def _remember(path: Path, text: str) -> None:
+    """Written aside and renamed; where it cannot be written, the next run binds again."""
+    with suppress(OSError):
+        path.parent.mkdir(exist_ok=True)
+        aside = path.with_name(f"{path.name}.{os.getpid()}")
+        aside.write_text(text)
+        aside.replace(path)
 
 
 def bind(space: Workspace, sources: dict[str, tuple[Column, ...] | None] | None = None) -> Bound:
