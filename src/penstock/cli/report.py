@@ -11,6 +11,7 @@ from penstock.cli.output import Table, count, note, style, things, write, write_
 from penstock.domain.run import RunReport, Status, StepResult
 
 DONE = {"land": "landed", "load": "loaded", "build": "built", "export": "exported"}
+APART = {"quarantined": "quarantined", "duplicates": "duplicated", "deleted": "deleted"}
 
 
 def write_report(report: RunReport, *, as_json: bool) -> int:
@@ -43,17 +44,16 @@ def _rows_apart(results: list[StepResult]) -> None:
     """Rows that did not get through, and rows that were there twice. Nothing is dropped silently."""
     lines = []
     for result in results:
-        apart = [
-            f"{result.accounting[what]:,} {what}"
-            for what in ("quarantined", "duplicates", "deleted")
-            if result.accounting.get(what)
-        ]
-        if apart:
+        found = [f"{result.accounting[key]:,} {said}" for key, said in APART.items() if result.accounting.get(key)]
+        if found:
             rows_in = result.accounting.get("rows_in")
             of = f" of {things(rows_in, 'row')}" if rows_in is not None else ""
-            lines.append(f"  {result.target}: {', '.join(apart)}{of}")
+            lines.append(f"  {result.target}: {', '.join(found)}{of}")
     if lines:
-        write("\n".join(["rows set apart:", *lines, ""]))
+        write("\n".join(["rows set apart:", *lines]))
+        if any(result.accounting.get("quarantined") for result in results):
+            write('  see them: penstock query "FROM _penstock.quarantine"')
+        write("")
 
 
 def _files(results: list[StepResult]) -> None:

@@ -26,12 +26,12 @@ def schema(where: Path, printed: bool, as_json: bool) -> int:
     """Write the JSON Schemas of penstock.yml, sources/*.yml and exports/*.yml to `.schema/` in the project.
 
     Editors with a YAML language server complete and check files that begin with a line like
-    `# yaml-language-server: $schema=../.schema/sources.json`. `penstock init` writes both; call this after an upgrade.
+    `# yaml-language-server: $schema=../.schema/source.json`. `penstock init` writes both; call this after an upgrade.
 
     \b
     Examples:
       penstock schema
-      penstock schema --print | jq .sources
+      penstock schema --print | jq .source
     """
     from penstock.commands.schema import documents
     from penstock.commands.schema import schema as command

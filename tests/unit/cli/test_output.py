@@ -31,7 +31,7 @@ def test_plain_table_is_aligned_and_cuts_nothing() -> None:
         ("\u202egnp", "\\u202egnp"),
         ("é 漢", "é 漢"),
         (datetime(2026, 11, 17, 8, tzinfo=UTC), "2026-11-17 08:00:00Z"),
-        ([1, None], "[1, None]"),
+        ([1, None], "[1, null]"),
         (b"\x01", "01"),
     ],
 )
