@@ -53,10 +53,18 @@ def checked(
             "install the package it needs",
         )
         return None
+    schema = plugin.options_schema()
+    known = [*own_keys, *schema.get("properties", {})]
+    if schema.get("additionalProperties") is False:
+        for name in raw:
+            if name not in known:
+                listed = f"known keys: {', '.join(sorted(known))}"
+                hint = did_you_mean(name, known, listed)
+                problems.add("UNKNOWN_KEY", f"unknown key {name!r}", document.key(*path, name), hint)
+        raw = {name: value for name, value in raw.items() if name in known}
     try:
         options = plugin.options(raw)
     except ValidationError as error:
-        known = [*own_keys, *plugin.options_schema().get("properties", {})]
         explain(error, document, path, problems=problems, known=known)
         return None
     except ValueError as error:

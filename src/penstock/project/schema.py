@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from penstock.domain.layer import Materialization
@@ -74,14 +74,17 @@ def _not_blank(value: str) -> str:
     return value
 
 
-Name = Annotated[str, AfterValidator(_name)]
+Name = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": f"^{NAME.pattern}$"})]
 ColumnName = Annotated[str, AfterValidator(_column)]
 Text = Annotated[str, AfterValidator(_not_blank)]
-Columns = Annotated[
-    list[ColumnName], BeforeValidator(_one_or_many), AfterValidator(_no_repeats), Field(json_schema_extra={})
+_ONE_OR_MANY = WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]})
+Columns = Annotated[list[ColumnName], BeforeValidator(_one_or_many), AfterValidator(_no_repeats), _ONE_OR_MANY]
+Tags = Annotated[list[Text], BeforeValidator(_one_or_many), AfterValidator(_no_repeats), _ONE_OR_MANY]
+Relation = Annotated[
+    str,
+    AfterValidator(_relation),
+    WithJsonSchema({"type": "string", "pattern": f"^{NAME.pattern}[.]{NAME.pattern}$"}),
 ]
-Tags = Annotated[list[Text], BeforeValidator(_one_or_many), AfterValidator(_no_repeats)]
-Relation = Annotated[str, AfterValidator(_relation)]
 
 
 class Strict(BaseModel):

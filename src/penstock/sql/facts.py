@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from penstock.domain.relation import RelationName
 from penstock.errors import Location, Problem
-from penstock.sql.parse import Where, parse, start_of
+from penstock.sql.parse import Where, parse, single, start_of
 from penstock.sql.render import parameters
 from penstock.sql.tokens import canonical, fingerprint
 
@@ -87,7 +87,7 @@ def facts(sql: str, path: str = "<sql>", line: int = 1) -> Facts:
         parameters=used,
         columns=None if any(name is None for name, _ in names) else tuple(name for name, _ in names if name),
         volatile=_volatile(tree),
-        fingerprint=fingerprint([canonical(sql)]),
+        fingerprint=fingerprint([canonical(single(sql, where))]),
         problems=tuple(problems),
     )
 
