@@ -53,6 +53,8 @@ def _pair(kind: Any) -> tuple[Convert, Convert]:
         if write is _same:
             return list, tuple
         return (lambda value: [write(each) for each in value]), (lambda data: tuple([read(each) for each in data]))
+    if origin is tuple and get_args(kind) and all(_pair(each)[0] is _same for each in get_args(kind)):
+        return list, tuple
     if origin is not None and issubclass(origin, Mapping) and get_args(kind)[0] is str:
         write, read = _pair(get_args(kind)[1])
         if write is _same:

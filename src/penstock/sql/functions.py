@@ -293,6 +293,17 @@ def _call(node: exp.Anonymous, macro: Macro, found: Sequence[Token], at: int, pl
     return _Call(macro.name, found[at].start, found[end].end, tuple(arguments))
 
 
+def _is_one_group(text: str) -> bool:
+    """Whether one pair of parentheses holds the whole of `text`."""
+    depth = 0
+    found = significant(text)
+    for token in found:
+        depth += (token.text in _OPENING) - (token.text in _CLOSING)
+        if depth == 0:
+            return token is found[-1] and text[0] == "("
+    return False
+
+
 def _spliced(sql: str, start: int, end: int, calls: Sequence[_Call], known: Mapping[str, Macro]) -> str:
     """sql[start:end] with the calls in it replaced, each as many lines long as it was."""
     parts: list[str] = []
@@ -302,11 +313,12 @@ def _spliced(sql: str, start: int, end: int, calls: Sequence[_Call], known: Mapp
             continue
         macro = known[call.macro]
         arguments = [f"({flat(_spliced(sql, *extent, call.nested, known))})" for extent in call.arguments]
-        text, done = "(", 0
+        text, done = "", 0
         for offset, length, parameter in macro.slots:
             text += macro.body[done:offset] + arguments[parameter]
             done = offset + length
-        text += macro.body[done:] + ")"
+        text += macro.body[done:]
+        text = text if _is_one_group(text) else f"({text})"
         lost = sql.count("\n", call.start, call.end) - text.count("\n")
         parts += [sql[at : call.start], text, "\n" * lost]
         at = call.end

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +19,7 @@ def test_each_node_comes_after_what_it_depends_on_or_there_is_a_circle(graph: di
         path = error.path
         assert path[0] == path[-1]
         assert len(set(path)) == len(path) - 1
-        assert all(after in graph[before] for before, after in zip(path, path[1:], strict=False))
+        assert all(after in graph[before] for before, after in pairwise(path))
         return
     assert sorted(found) == sorted(graph)
     place = {node: index for index, node in enumerate(found)}

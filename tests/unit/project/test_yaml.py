@@ -81,7 +81,7 @@ def test_empty_documents(text: str) -> None:
         ("? [a, b]\n: 1\n", ["YAML_SYNTAX f.yml:1:3"]),
         ("a: 1\n---\nb: 2\n", ["YAML_SYNTAX f.yml:2:1"]),
         ("a:\n\t- b\n", ["YAML_SYNTAX f.yml:2:1"]),
-        ("a: [1, 2\nb: 3\n", ["YAML_SYNTAX f.yml:2:1"]),
+        ("a: [1, 2\nb: 3\n", ["YAML_SYNTAX f.yml:2:2"]),
         ("a: b: c\n", ["YAML_SYNTAX f.yml:1:5"]),
         ("a: 'x\n", ["YAML_SYNTAX f.yml:2:1"]),
         ("a: 1\nb: \x00\n", ["YAML_SYNTAX f.yml:2"]),

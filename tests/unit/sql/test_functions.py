@@ -30,7 +30,7 @@ QUERIES = [
     "SELECT label(c) AS x, label(NULL) AS y, 'net(a, b)' AS z /* net(1) */ FROM t -- net(1)",
     "SELECT part({'a': a, 'b': b}) AS x FROM t",
     "SELECT best(a) AS x, best(b + 1) AS y FROM t",
-    "SELECT sum(net(a, 0)) AS x FROM t GROUP BY zero() HAVING sum(net(a, 0)) > zero()",
+    "SELECT sum(net(a, 0)) AS x FROM t GROUP BY b + zero() HAVING sum(net(a, 0)) > zero()",
     "SELECT net AS x FROM (SELECT a AS net FROM t) AS u",
     "WITH net(x, y) AS (SELECT a, b FROM t) SELECT net(x, y) AS n FROM net",
     "SELECT net(\n  a, -- the price\n  b\n) AS x,\n twice(a) AS y\nFROM t",
@@ -75,7 +75,8 @@ def test_any_nesting_is_expanded(with_functions: duckdb.DuckDBPyConnection, expr
     expanded = expand(sql, known(FUNCTIONS)).sql
     assert "net(" not in expanded
     assert "twice(" not in expanded
-    assert with_functions.execute(expanded).fetchall() == with_functions.execute(sql).fetchall()
+    plain = with_functions.execute(sql).fetchall()
+    assert repr(with_functions.execute(expanded).fetchall()) == repr(plain)
 
 
 def test_lines_keep_their_numbers() -> None:
