@@ -42,7 +42,17 @@ class PivotOptions(Options):
         default=256, ge=1, le=16_000, description="how many values of `columns` are expected at most"
     )
 
-    _check_name = field_validator("sheet")(_sheet_name)
+    live: str | None = Field(
+        default=None, description="also add a pivot table people can rearrange, on a sheet of this name"
+    )
+
+    _check_name = field_validator("sheet", "live")(_sheet_name)
+
+    @model_validator(mode="after")
+    def _a_pivot_table_can_do_it(self) -> PivotOptions:
+        if self.live and "count_distinct" in self.values.values():
+            raise ValueError("a live pivot table cannot count distinct values; remove live or count_distinct")
+        return self
 
 
 class XlsxOptions(Options):
@@ -61,8 +71,10 @@ class XlsxOptions(Options):
 
     @model_validator(mode="after")
     def _different_sheets(self) -> XlsxOptions:
-        if self.pivot and self.sheet and self.sheet.casefold() == self.pivot.sheet.casefold():
-            raise ValueError("the data sheet and the pivot sheet need different names")
+        pivot = [self.pivot.sheet, self.pivot.live] if self.pivot else []
+        named = [name.casefold() for name in (self.sheet, *pivot) if name]
+        if len(set(named)) != len(named):
+            raise ValueError("the sheets need different names")
         return self
 
 
@@ -79,7 +91,7 @@ class XlsxExporter:
         """Both sheets are read in one transaction, so that they show one state of the warehouse."""
         from penstock.exports import pivot as cross
         from penstock.exports.sheet import write_data
-        from penstock.exports.workbook import Styles, add_sheet, opened, safe_sheet_name
+        from penstock.exports.workbook import Styles, add_sheet, opened
 
         options = checked(XlsxOptions, request.export)
         with request.session.transaction():
@@ -88,9 +100,7 @@ class XlsxExporter:
             pivot = _pivot(request, chosen, options.pivot) if options.pivot else None
             totals = _totals(request, chosen, options, pivot)
             formats = {name.casefold(): pattern for name, pattern in options.formats.items()}
-            data_name = options.sheet or safe_sheet_name(chosen.relation.name)
-            if options.pivot and not options.sheet and data_name.casefold() == options.pivot.sheet.casefold():
-                data_name = safe_sheet_name(f"{data_name[:26]} data")
+            data_name = _data_sheet(options, chosen)
             with opened(request.target) as workbook:
                 styles = Styles(workbook)
                 sheet = add_sheet(workbook, data_name)
@@ -100,7 +110,28 @@ class XlsxExporter:
                     cross.write_pivot(
                         add_sheet(workbook, options.pivot.sheet), styles, pivot, table, str(chosen.relation)
                     )
+                    if (
+                        options.pivot.live and rows
+                    ):  # a pivot table over no rows is an error to the programs that read it
+                        add_sheet(workbook, options.pivot.live)
+        if pivot is not None and options.pivot and options.pivot.live and rows:
+            from penstock.exports.live_pivot import add_live_pivot
+
+            add_live_pivot(request.target, pivot, chosen.columns, data_name, rows, sheet=3)
         return rows
+
+
+def _data_sheet(options: XlsxOptions, chosen: Selection) -> str:
+    """The data sheet's name: the one given, or the relation's, changed when another sheet has it already."""
+    from penstock.exports.workbook import safe_sheet_name
+
+    if options.sheet:
+        return options.sheet
+    taken = {name.casefold() for name in (options.pivot.sheet, options.pivot.live) if name} if options.pivot else set()
+    name = safe_sheet_name(chosen.relation.name)
+    while name.casefold() in taken:
+        name = safe_sheet_name(f"{name[:26]} data") if not name.endswith(" data") else safe_sheet_name(f"_{name}")
+    return name
 
 
 def _pivot(request: ExportRequest, chosen: Selection, options: PivotOptions) -> Pivot:

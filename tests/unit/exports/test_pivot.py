@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import zipfile
+from xml.etree import ElementTree
 
 import pytest
 from python_calamine import CalamineWorkbook
 
-from penstock.errors import DataError
+from penstock.errors import DataError, UserError
 
 SALES = """SELECT * FROM (VALUES
   ('North', 'Toys',  1, 1.25::DECIMAL(10,2), DATE '2024-01-02'),
@@ -131,3 +132,46 @@ def test_the_sheets_never_share_a_name(bench):
     bench.relation("Pivot", SALES)
     path = bench.write("a.xlsx", "Pivot", pivot=BY_REGION)
     assert CalamineWorkbook.from_path(path).sheet_names == ["Pivot data", "Pivot"]
+
+
+def test_a_live_pivot_table_reads_the_data_sheet(bench):
+    bench.relation("sales", SALES.replace("AS t(region,", 'AS t("re<gi>&""on",'))
+    given = {**BY_REGION, "rows": 're<gi>&"on', "live": "Explore"}
+    path = bench.write("a.xlsx", "sales", pivot=given)
+    assert CalamineWorkbook.from_path(path).sheet_names == ["sales", "Pivot", "Explore"]
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+        assert len(set(archive.namelist())) == len(archive.namelist())
+        parts = {name: ElementTree.fromstring(archive.read(name)) for name in archive.namelist() if "xl" in name}  # noqa: S314
+    source = parts["xl/pivotCache/pivotCacheDefinition1.xml"]
+    assert source.get("refreshOnLoad") == "1"
+    assert source.find(".//{*}worksheetSource").attrib == {"ref": "A1:E6", "sheet": "sales"}  # and not the totals row
+    assert next(field.get("name") for field in source.iter() if field.tag.endswith("cacheField")) == 're<gi>&"on'
+    table = parts["xl/pivotTables/pivotTable1.xml"]
+    assert [(f.get("name"), f.get("fld")) for f in table.findall(".//{*}dataField")] == [
+        ("sum of revenue", "3"),
+        ("sum of quantity", "2"),
+    ]
+    assert [f.get("x") for f in table.findall(".//{*}rowFields/{*}field")] == ["0"]
+    assert [f.get("x") for f in table.findall(".//{*}colFields/{*}field")] == ["1", "-2"]
+    assert bench.write("b.xlsx", "sales", pivot=given).read_bytes() == path.read_bytes()
+
+
+def test_a_live_pivot_table_of_nothing_is_left_out(bench):
+    bench.relation("sales", f"SELECT * FROM ({SALES}) WHERE false")
+    path = bench.write("a.xlsx", "sales", pivot={**BY_REGION, "live": "Explore"})
+    assert CalamineWorkbook.from_path(path).sheet_names == ["sales", "Pivot"]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"rows": "region", "values": {"category": "count_distinct"}, "live": "x"}, "cannot count distinct"),
+        ({**BY_REGION, "live": "pivot"}, "different names"),
+        ({**BY_REGION, "live": "a:b"}, "1 to 31 characters"),
+    ],
+)
+def test_live_options(bench, given, expected):
+    bench.relation("sales", SALES)
+    with pytest.raises(UserError, match=expected):
+        bench.write("a.xlsx", "sales", pivot=given)
