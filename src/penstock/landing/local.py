@@ -207,7 +207,7 @@ class LocalLanding:
                 hint="remove the copy that does not belong here",
             )
         return StateError(
-            f"a manifest is missing: expected batch {expected:06d} of {batch.source}.{batch.table}, found {batch.seq:06d}",
+            f"expected batch {expected:06d} of {batch.source}.{batch.table}, found {batch.seq:06d}: one is missing",
             code="BATCH_MISSING",
             hint=_RESTORE,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -39,6 +40,7 @@ class Lab:
     def table(
         self,
         extract: str = "full",
+        *,
         key: tuple[str, ...] = (),
         cursor: Cursor | None = None,
         rename: dict[str, str] | None = None,
@@ -83,6 +85,13 @@ class Lab:
 
     def landed(self, table: SourceTable) -> list[list[Row]]:
         return [self.rows(batch) for batch in self.land(table)]
+
+    def land_anew(self, table: SourceTable) -> list[Row]:
+        """Land into an empty landing; the rows of the one batch."""
+        shutil.rmtree(self.landing.root, ignore_errors=True)
+        self.landing = LocalLanding(self.landing.root)
+        (rows,) = self.landed(table)
+        return rows
 
     def pending(self, table: SourceTable) -> str | None:
         return self.reader.pending(table, self.root, self.landing.batches("shop", "orders")).summary

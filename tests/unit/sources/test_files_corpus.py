@@ -1,5 +1,7 @@
 """Odd and broken files, each with the exact rows it must give or the code of the error: never a silent change."""
 
+# ruff: noqa: E501 - one case, one line
+
 from __future__ import annotations
 
 import gzip
@@ -183,7 +185,9 @@ CORPUS: list[tuple[str, str, bytes, dict[str, Any], Any]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "content", "options", "expected"), [c[1:] for c in CORPUS], ids=[c[0] for c in CORPUS])
+@pytest.mark.parametrize(
+    ("name", "content", "options", "expected"), [c[1:] for c in CORPUS], ids=[c[0] for c in CORPUS]
+)
 def test_lands_exactly_or_says_why(lab: Any, name: str, content: bytes, options: dict[str, Any], expected: Any) -> None:
     lab.write(name, content)
     table = lab.table(**{"path": name, **options})

@@ -18,7 +18,7 @@ from penstock.embedded.failure import translated
 from penstock.errors import DataError, Location
 from penstock.quoting import identifier, literal
 from penstock.sources.files import cursor, parquet, selection
-from penstock.sources.files.intake import Ready, changed_while_read, sha256_of, take
+from penstock.sources.files.intake import Ready, sha256_of, steady, take
 from penstock.sources.files.listing import Found, format_of
 from penstock.sources.files.naming import check_declared
 from penstock.sources.files.sheet import Sheet, explained, select
@@ -116,13 +116,11 @@ class Extraction:
         """Write one batch. `bound`: SQL of the lowest cursor that is new."""
         self.count += 1
         target = self.request.staging / f"batch_{self.count:06d}.parquet"
-        if any(ready.format == "parquet" for ready in files):
-            rows = self._parquet(files, target, bound)
-        else:
-            rows = self._text(files, target, bound)
-        for ready in files:
-            if not ready.found.unchanged():
-                raise changed_while_read(ready.found)
+        with steady([ready.found for ready in files]):
+            if any(ready.format == "parquet" for ready in files):
+                rows = self._parquet(files, target, bound)
+            else:
+                rows = self._text(files, target, bound)
         with translated():
             described = self.connection.execute(f"DESCRIBE SELECT * FROM {_landed(target)}").fetchall()
         columns = tuple(Column(row[0], row[1]) for row in described)

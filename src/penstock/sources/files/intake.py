@@ -7,16 +7,18 @@ plain UTF-8 text first. Memory is bounded by the chunk size.
 from __future__ import annotations
 
 import codecs
+import errno
 import hashlib
 import zlib
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from penstock.domain.batch import SourceFile
 from penstock.domain.source import SourceTable
-from penstock.errors import DataError, DriverError, Location
+from penstock.errors import DataError, DriverError, Location, PenstockError
 from penstock.sources.files.listing import Found, format_of
 
 CHUNK = 1 << 20
@@ -25,10 +27,6 @@ _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _ZSTD_WINDOW = 1 << 27
 _ZSTD_STEP = 1 << 12
 _GLOB = frozenset("*?[]\\")
-
-
-class Digest(Protocol):
-    def update(self, data: bytes, /) -> None: ...
 
 
 class Check(Protocol):
@@ -67,13 +65,41 @@ def changed_while_read(found: Found) -> DriverError:
     )
 
 
+@contextmanager
+def steady(files: Sequence[Found]) -> Iterator[None]:
+    """Files that are read within the block stay what they were listed as. When one did not, that is the error,
+    whatever else its reader made of it. Other failures of the operating system become DriverErrors."""
+    try:
+        yield
+    except (PenstockError, OSError) as error:
+        for found in files:
+            if not found.unchanged():
+                raise changed_while_read(found) from error
+        if isinstance(error, PenstockError):
+            raise
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise DriverError(
+                "the disk is full while reading a source",
+                code="DISK_FULL",
+                hint="free some space and run again; nothing was landed",
+                transient=True,
+            ) from error
+        raise DriverError(
+            f"{error.strerror or error} while reading {files[0].path}",
+            code="SOURCE_UNREADABLE",
+            hint="check the file's permissions and the disk",
+        ) from error
+    for found in files:
+        if not found.unchanged():
+            raise changed_while_read(found)
+
+
 def sha256_of(found: Found) -> str:
     """The hash alone."""
     digest = hashlib.sha256()
-    for chunk in _raw(found, digest):
-        del chunk
-    if not found.unchanged():
-        raise changed_while_read(found)
+    with steady([found]):
+        for chunk in _raw(found):
+            digest.update(chunk)
     return digest.hexdigest()
 
 
@@ -81,27 +107,24 @@ def take(table: SourceTable, found: Found, staging: Path, check: Check | None) -
     """Read `found` once. `check` sees its text. Raises DataError, or DriverError when it cannot be read."""
     kind, compression = format_of(table, found.path)
     digest = hashlib.sha256()
-    chunks = opened(table, found, digest)
+    chunks = opened(table, found, digest.update)
     text = kind != "parquet"
     as_it_is = compression == "none" and _GLOB.isdisjoint(str(found.full))
     if text:
         as_it_is = as_it_is and table.options["encoding"] == "utf-8" and not _skip(table, kind)
     name = f"text_{hashlib.sha256(found.path.encode()).hexdigest()[:16]}"
     spool = None if as_it_is else staging / (f"{name}.txt" if text else f"{name}.parquet")
-    size = _drain(chunks, check, spool)
-    try:
+    with steady([found]):
+        size = _drain(chunks, check, spool)
         if check is not None:
             check.finish(spool or found.full)
-    finally:
-        if not found.unchanged():  # says more than what a half-written file looks like
-            raise changed_while_read(found)
     return Ready(found, kind, spool or found.full, digest.hexdigest(), size, check.first if check else None)
 
 
-def opened(table: SourceTable, found: Found, digest: Digest) -> Iterator[bytes]:
-    """The file's content: unpacked, and text in UTF-8 without what is to be skipped. `digest` sees the raw bytes."""
+def opened(table: SourceTable, found: Found, see: Callable[[bytes], None] | None = None) -> Iterator[bytes]:
+    """The file's content: unpacked, and text in UTF-8 without what is to be skipped. `see` gets the raw bytes."""
     kind, compression = format_of(table, found.path)
-    chunks = _raw(found, digest)
+    chunks = _raw(found, see)
     if compression != "none":
         chunks = _plain(found, compression, chunks, table.options["max_uncompressed"])
     if kind != "parquet":
@@ -118,40 +141,22 @@ def _skip(table: SourceTable, kind: str) -> int:
 def _drain(chunks: Iterator[bytes], check: Check | None, spool: Path | None) -> int:
     """Read everything; the size in bytes of what went by."""
     size = 0
-    with spool.open("wb") if spool else _Nowhere() as target:
+    with spool.open("wb") if spool else nullcontext() as target:
         for chunk in chunks:
             size += len(chunk)
             if check is not None:
                 check.feed(chunk)
-            target.write(chunk)
+            if target is not None:
+                target.write(chunk)
     return size
 
 
-class _Nowhere:
-    def __enter__(self) -> _Nowhere:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def write(self, _: bytes) -> None:
-        pass
-
-
-def _raw(found: Found, digest: Digest) -> Iterator[bytes]:
-    try:
-        with found.full.open("rb", buffering=0) as file:
-            while chunk := file.read(CHUNK):
-                digest.update(chunk)
-                yield chunk
-    except FileNotFoundError as error:
-        raise changed_while_read(found) from error
-    except OSError as error:
-        raise DriverError(
-            f"cannot read {found.path}: {error.strerror or error}",
-            code="SOURCE_UNREADABLE",
-            hint="check the file's permissions and the disk",
-        ) from error
+def _raw(found: Found, see: Callable[[bytes], None] | None = None) -> Iterator[bytes]:
+    with found.full.open("rb", buffering=0) as file:
+        while chunk := file.read(CHUNK):
+            if see is not None:
+                see(chunk)
+            yield chunk
 
 
 def _plain(found: Found, compression: str, chunks: Iterator[bytes], limit: int) -> Iterator[bytes]:
