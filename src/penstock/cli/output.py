@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, time
 from decimal import Decimal
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
 import click
 
@@ -20,6 +20,10 @@ from penstock.cli.encode import document, moment, plain
 
 WIDEST = 60
 """Cells longer than this are cut on a terminal, never elsewhere."""
+NARROWEST = 19
+"""What is left of a text cell at least: a time to the second."""
+GAP = 2
+"""Between two columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,21 +126,46 @@ def aligned(table: Table) -> str:
 
 
 def _draw(table: Table) -> None:
+    """Long text is cut to make the table fit; numbers never are, since `8…` would be a wrong number."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table as Drawn
     from rich.text import Text
 
-    drawn = Drawn(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    screen = Console(highlight=False)
+    widths = fitted(table, screen.width)
+    drawn = Drawn(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     for position, header in enumerate(table.headers):
-        right = position in table.right
-        drawn.add_column(Text(header), justify="right" if right else "left", overflow="ellipsis", no_wrap=True)
+        justify: Literal["right", "left"] = "right" if position in table.right else "left"
+        drawn.add_column(Text(header), justify=justify, overflow="ellipsis", no_wrap=True, width=widths[position])
     for row in table.rows:
-        drawn.add_row(*(Text(text if len(text) <= WIDEST else text[: WIDEST - 1] + "…") for text in row))
-    console = Console(highlight=False)
+        drawn.add_row(*map(Text, row))
+    console = Console(highlight=False, width=max(screen.width, sum(widths) + GAP * len(widths)))
     with console.capture() as capture:
         console.print(drawn)
-    write(capture.get().rstrip("\n"))
+    write("\n".join(line.rstrip() for line in capture.get().rstrip("\n").split("\n")))
+
+
+def fitted(table: Table, room: int) -> list[int]:
+    """The width of each column: the widest text columns give way until the table fits, or nothing is left to cut."""
+    from rich.cells import cell_len
+
+    widths = [
+        max(map(cell_len, (header, *(row[position] for row in table.rows))))
+        for position, header in enumerate(table.headers)
+    ]
+    least = [
+        width if position in table.right else min(width, max(NARROWEST, cell_len(table.headers[position])))
+        for position, width in enumerate(widths)
+    ]
+    widths = [min(width, max(WIDEST, low)) for width, low in zip(widths, least, strict=True)]
+    while sum(widths) + GAP * len(widths) > room:
+        spare = [width - low for width, low in zip(widths, least, strict=True)]
+        if not any(spare):
+            break
+        widest = max(range(len(widths)), key=lambda position: (spare[position] > 0, widths[position]))
+        widths[widest] -= 1
+    return widths
 
 
 def style(text: str, stream: TextIO | None = None, **how: Any) -> str:

@@ -7,13 +7,15 @@ from pathlib import Path
 import click
 
 from penstock.cli.options import EXIT_CODES, common
-from penstock.cli.output import Table, age, cell, count, write, write_json, write_table
+from penstock.cli.output import Table, age, count, write, write_json, write_table
 
 
 @click.command(epilog=EXIT_CODES)
 @common
 def status(where: Path, environment: str | None, as_json: bool) -> int:
     """Each relation: its rows, its last commit and how long ago that was, its owner and its state.
+
+    The time of the commit, and the file that defines the relation, are in --json.
 
     \b
     Examples:
@@ -35,12 +37,11 @@ def status(where: Path, environment: str | None, as_json: bool) -> int:
             str(found.kind),
             count(found.rows),
             count(found.commit),
-            cell(found.committed_at.replace(microsecond=0)) if found.committed_at else "",
             age(found.age_seconds),
             found.owner or "",
             str(found.state),
         )
         for found in relations
     ]
-    write_table(Table(("relation", "kind", "rows", "commit", "committed", "age", "owner", "state"), rows, (2, 3, 5)))
+    write_table(Table(("relation", "kind", "rows", "commit", "age", "owner", "state"), rows, (2, 3, 4)))
     return 0

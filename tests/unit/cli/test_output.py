@@ -62,6 +62,20 @@ def test_a_terminal_gets_a_drawn_table_with_long_cells_cut(monkeypatch: pytest.M
     assert "[red]" in screen.getvalue()
 
 
+def test_a_narrow_terminal_never_cuts_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("TERM", "xterm")
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stdout", screen)
+    output.write_table(Table(("a", "n", "m"), [("x" * 50, "12,345,678", "123456789012345678901")], right=(1, 2)))
+    assert "12,345,678" in screen.getvalue()
+    assert "123456789012345678901" in screen.getvalue()
+
+
 def test_what_the_stream_cannot_encode_is_spelled_out(monkeypatch: pytest.MonkeyPatch) -> None:
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii", write_through=True)
