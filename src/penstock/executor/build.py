@@ -81,10 +81,12 @@ def _run(made: Build, model: Model, target: Target, session: Session) -> tuple[i
     """Run the statements. Returns how many rows changed (at least 1 for a relation made anew) and how many it has."""
     for statement in made.prepare:
         session.execute(statement)
-    if made.unique is not None:
-        _check_unique(made.unique, model, session)
+    if made.prepare:
         _check_columns(session.describe(f"SELECT * FROM {NEW}"), model, target)
+        _check_unique(made, model, session)
     counts = [session.execute(statement) for statement in made.statements]
+    if not made.prepare:
+        _check_unique(made, model, session)
     for statement in made.cleanup:
         session.execute(statement)
     if made.counted:
@@ -93,8 +95,10 @@ def _run(made: Build, model: Model, target: Target, session: Session) -> tuple[i
     return 1, None if made.view else counts[-1]
 
 
-def _check_unique(query: str, model: Model, session: Session) -> None:
-    found = session.query(query)
+def _check_unique(made: Build, model: Model, session: Session) -> None:
+    if made.unique is None:
+        return
+    found = session.query(made.unique)
     if found.rows:
         keys = "; ".join(", ".join(str(value) for value in row[:-1]) for row in found.rows)
         raise DataError(

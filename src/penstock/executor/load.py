@@ -81,12 +81,14 @@ def _is_new(batch: Manifest, work: Work) -> bool:
 def _load_batch(step: LoadStep, batch: Manifest, work: Work) -> tuple[Counts, int | None, int]:
     table, session = step.table, work.session
     # The folder's ingest_date=… is ours; read as a column it would hide one the source sends under that name.
-    landed = f"read_parquet({literal(str(work.landing.data(batch)))}, hive_partitioning = false)"
+    landed = (
+        f"read_parquet({literal(str(work.landing.data(batch)))}, hive_partitioning = false, file_row_number = true)"
+    )
     at = batch.processing_ts.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
     reach("load.before_transaction")
     with work.committer.transaction(session) as transaction:
         before = _stored_columns(table, work, session)
-        found = session.describe(f"SELECT * FROM {landed}")
+        found = session.describe(f"SELECT * EXCLUDE (file_row_number) FROM {landed}")
         coming = history.incoming(
             table, landed, found, batch=batch.id, processing_ts=at, full=batch.extract is ExtractKind.FULL
         )
@@ -119,6 +121,7 @@ def _apply(coming: history.Incoming, before: tuple[Column, ...] | None, work: Wo
     counts = Counts(rows_in=rows_in)
     clean = not (no_key or bad or keys != rows_in)
     if not clean:
+        session.execute(history.suspects(coming, double=keys + no_key != rows_in))
         for statement in history.judge(coming):
             session.execute(statement)
         counts.quarantined, counts.duplicates = session.query(history.verdict(coming)).rows[0]
@@ -131,28 +134,27 @@ def _apply(coming: history.Incoming, before: tuple[Column, ...] | None, work: Wo
     else:
         fitted = _fit(coming, before, session)
         if coming.table.key:
-            _new_versions(coming, rows, good, counts, session, judged=not clean)
+            _new_versions(coming, rows, good, counts, session)
         else:
             counts.inserted = session.execute(history.insert(coming, rows))
         before = fitted
     if not clean:
         session.execute(f"DROP TABLE {history.BATCH}")
+        session.execute(f"DROP TABLE {history.SUSPECTS}")
     if coming.table.key:
         names = [column.name for column in before] if before else coming.names
         session.execute(history.current_view(coming.table, names))
     return counts
 
 
-def _new_versions(
-    coming: history.Incoming, rows: str, good: int, counts: Counts, session: Session, *, judged: bool
-) -> None:
+def _new_versions(coming: history.Incoming, rows: str, good: int, counts: Counts, session: Session) -> None:
     session.execute(history.changed(coming, rows))
     counts.inserted, counts.updated = session.query(history.CHANGES).rows[0]
     counts.unchanged = good - counts.inserted - counts.updated
     if counts.updated:
         session.execute(history.close_updated(coming))
     if coming.full:
-        counts.deleted = session.execute(history.close_deleted(coming, judged))
+        counts.deleted = session.execute(history.close_deleted(coming))
     if counts.inserted or counts.updated:
         session.execute(history.insert(coming, history.CHANGED))
     session.execute(f"DROP TABLE {history.CHANGED}")

@@ -7,7 +7,7 @@ choose how; a rebuild is always right, so a rebuild it is until a cheaper way is
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from penstock.domain.ledger import RelationKind
@@ -30,7 +30,8 @@ class Target:
 @dataclass(frozen=True, slots=True)
 class Build:
     """Statements in order. `counted` are the positions whose row counts say how many rows changed; with none of them
-    the relation is new as a whole. `unique` is a query that must give no row: keys that stand more than once."""
+    the relation is new as a whole. `unique`, asked after `prepare` when there is any and else at the end, is a query
+    that must give no row: keys that stand more than once."""
 
     prepare: tuple[str, ...] = ()
     unique: str | None = None
@@ -63,13 +64,7 @@ def rebuild(model: Model, select: str, target: Target) -> Build:
 def append(model: Model, select: str, target: Target) -> Build:
     """New keys are added, known keys whose row differs are corrected, no row is ever removed. Twice is once."""
     if target.kind != "table":
-        first = rebuild(model, select, target)
-        return Build(
-            prepare=(f"CREATE OR REPLACE TEMP TABLE {NEW} AS {select}",),
-            unique=duplicates(NEW, model.key),
-            statements=(*first.statements[:-1], f"CREATE OR REPLACE TABLE {name_of(model)} AS SELECT * FROM {NEW}"),
-            cleanup=(f"DROP TABLE {NEW}",),
-        )
+        return replace(rebuild(model, select, target), unique=duplicates(name_of(model), model.key))
     table = name_of(model)
     same = " AND ".join(f"t.{identifier(k)} IS NOT DISTINCT FROM n.{identifier(k)}" for k in model.key)
     keys = {name.lower() for name in model.key}

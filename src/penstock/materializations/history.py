@@ -19,13 +19,15 @@ from penstock.quoting import columns, identifier, literal, qualified
 
 BATCH = "_penstock_batch"
 CHANGED = "_penstock_changed"
+SUSPECTS = "_penstock_suspects"
 META = ("processing_ts", "valid_from", "valid_to", "is_current", "_batch")
 APPEND_META = ("processing_ts", "_batch")
 
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """One landed batch as SQL. `landed` reads its data file; `columns` are its columns as they will be stored."""
+    """One landed batch as SQL. `landed` reads its data file (and gives `file_row_number`); `columns` are its columns as
+    they will be stored."""
 
     table: SourceTable
     landed: str
@@ -85,8 +87,27 @@ def census(batch: Incoming) -> str:
     )
 
 
+def suspects(batch: Incoming, double: bool) -> str:
+    """A temporary table of the places in the file of rows that need a second look: a value does not fit, the key is
+    NULL, or (`double`) the key stands more than once. Few rows in a good file, so everything after costs little."""
+    tests = [column.bad for column in batch.columns if column.bad]
+    tests += [f"{column.value} IS NULL" for column in batch.key]
+    wanted = " OR ".join(tests) or "false"
+    found = f"SELECT file_row_number AS place FROM {batch.landed} WHERE {wanted}"
+    if double:
+        values = ", ".join(f"{column.value} AS k{at}" for at, column in enumerate(batch.key))
+        keys = ", ".join(f"k{at}" for at in range(len(batch.key)))
+        same = " AND ".join(f"l.k{at} = d.k{at}" for at in range(len(batch.key)))
+        read = f"SELECT {values}, file_row_number AS place FROM {batch.landed}"
+        found += (
+            f" UNION SELECT l.place FROM ({read}) AS l JOIN (SELECT {keys} FROM ({read}) GROUP BY {keys} "
+            f"HAVING count(*) > 1) AS d ON {same}"
+        )
+    return f"CREATE OR REPLACE TEMP TABLE {SUSPECTS} AS {found}"
+
+
 def judge(batch: Incoming) -> tuple[str, ...]:
-    """Statements that put the batch into a temporary table with, for each row, why it is held back.
+    """Statements that put the suspects into a temporary table with, for each, why it is held back.
 
     `_reasons` is empty for rows that go on; `_copies` counts the identical rows one row stands for.
     """
@@ -102,17 +123,16 @@ def judge(batch: Incoming) -> tuple[str, ...]:
     ]
     listed = f"list_filter([{', '.join(reasons)}], lambda r: r IS NOT NULL)" if reasons else "CAST([] AS VARCHAR[])"
     packed = ", ".join(f"{literal(column.name)}: {identifier(column.name)}" for column in batch.columns)
+    judged = (
+        f"SELECT {batch.selected}, CAST(to_json({{{packed}}}) AS VARCHAR) AS _payload, {listed} AS _reasons "
+        f"FROM {batch.landed} WHERE file_row_number IN (SELECT place FROM {SUSPECTS})"
+    )
     group = f"{names}, _payload, _reasons"
-    copies = (
-        f"SELECT {names}, _payload, _reasons, count(*) AS _copies FROM judged GROUP BY {group}"
-        if batch.table.key
-        else f"SELECT {names}, _payload, _reasons, 1 AS _copies FROM judged"
-    )
-    create = (
-        f"CREATE OR REPLACE TEMP TABLE {BATCH} AS WITH judged AS (SELECT {batch.selected}, "
-        f"CAST(to_json({{{packed}}}) AS VARCHAR) AS _payload, {listed} AS _reasons FROM {batch.landed}) {copies}"
-    )
-    return (create, *_rank(batch))
+    if batch.table.key:
+        folded = f"SELECT {group}, count(*) AS _copies FROM ({judged}) GROUP BY {group}"
+    else:
+        folded = f"SELECT {group}, 1 AS _copies FROM ({judged})"
+    return (f"CREATE OR REPLACE TEMP TABLE {BATCH} AS {folded}", *_rank(batch))
 
 
 def _rank(batch: Incoming) -> tuple[str, ...]:
@@ -164,10 +184,13 @@ def held_back(batch: Incoming, quarantine: str) -> str:
 
 
 def source(batch: Incoming, judged: bool) -> str:
-    """The rows that go on, typed: straight from the landed file when nothing had to be held back."""
-    if judged:
-        return f"(SELECT {columns(batch.names)} FROM {BATCH} WHERE len(_reasons) = 0)"
-    return f"(SELECT {batch.selected} FROM {batch.landed})"
+    """The rows that go on, typed: the landed file, the suspects replaced by those of them that were let through."""
+    if not judged:
+        return f"(SELECT {batch.selected} FROM {batch.landed})"
+    return (
+        f"(SELECT {batch.selected} FROM {batch.landed} WHERE file_row_number NOT IN (SELECT place FROM {SUSPECTS}) "
+        f"UNION ALL SELECT {columns(batch.names)} FROM {BATCH} WHERE len(_reasons) = 0)"
+    )
 
 
 def _stamped(batch: Incoming) -> str:
@@ -232,17 +255,13 @@ def close_updated(batch: Incoming) -> str:
     return f"{_close(batch)} FROM {CHANGED} AS c WHERE h.is_current AND c._known AND {_same_key(batch, 'h', 'c')}"
 
 
-def close_deleted(batch: Incoming, judged: bool) -> str:
+def close_deleted(batch: Incoming) -> str:
     """Full extracts: end the versions of keys the extract no longer has. A key whose row is held back is still there:
     it keeps the version it had."""
-    present = (
-        BATCH
-        if judged
-        else f"(SELECT {', '.join(f'{k.value} AS {identifier(k.name)}' for k in batch.key)} FROM {batch.landed})"
-    )
+    keys = ", ".join(f"{column.value} AS {identifier(column.name)}" for column in batch.key)
     return (
         f"{_close(batch)} WHERE h.is_current AND NOT EXISTS "
-        f"(SELECT 1 FROM {present} AS p WHERE {_same_key(batch, 'p', 'h')})"
+        f"(SELECT 1 FROM (SELECT {keys} FROM {batch.landed}) AS p WHERE {_same_key(batch, 'p', 'h')})"
     )
 
 

@@ -1,8 +1,8 @@
 """Typing on load: landed text becomes the declared type, or its row goes to quarantine. Never a silent change.
 
 DuckDB's own casts are generous ('1.9'::INT is 2, '1_000'::INT is 1000, decimals are rounded), so a value counts as a
-number only when its text says exactly that number. The cheap test (the number printed again is the same text) is tried
-first; the pattern decides the rest (signs, leading zeros, blanks around).
+number only when its text says exactly that number. The cheap test (the value printed again is the same text) is tried
+first; a pattern decides the rest (signs, leading zeros, blanks around).
 """
 
 from __future__ import annotations
@@ -64,8 +64,10 @@ def typed(column: Column, declared: SourceColumn | None) -> Typed:
         value = f"TRY_CAST({name} AS {wanted})"
         changed = f"({name} IS NOT NULL AND TRY_CAST({value} AS {column.type}) IS DISTINCT FROM {name})"
         return Typed(column.name, wanted, value, _either(changed, missing))
-    value, fits = _reading(name, wanted, declared.format)
-    wrong = f"({name} IS NOT NULL AND NOT coalesce({fits}, false))"
+    value, fits, plain = _reading(name, wanted, declared.format)
+    # CASE evaluates its arms for the rows that reach them only: almost all leave at the second.
+    usual = f"WHEN CAST({value} AS VARCHAR) = {name} THEN false " if plain else ""
+    wrong = f"(CASE WHEN {name} IS NULL THEN false {usual}ELSE NOT coalesce({fits}, false) END)"
     return Typed(column.name, wanted, value, _either(wrong, missing))
 
 
@@ -73,24 +75,24 @@ def _either(first: str, second: str | None) -> str:
     return first if second is None else f"({first} OR {second})"
 
 
-def _reading(name: str, wanted: str, pattern: str | None) -> tuple[str, str]:
-    """SQL of the typed value of a text column, and of whether the text fits the type exactly."""
+def _reading(name: str, wanted: str, pattern: str | None) -> tuple[str, str, bool]:
+    """SQL of the typed value of a text column, and of whether the text fits the type exactly; and whether a value that
+    prints as the same text fits for certain."""
     value = f"TRY_CAST({name} AS {wanted})"
     if pattern is not None:
         parsed = f"try_strptime({name}, {literal(pattern)})"
         value = parsed if wanted == "TIMESTAMP" else f"TRY_CAST({parsed} AS {wanted})"
-        return value, f"{parsed} IS NOT NULL"
+        return value, f"{parsed} IS NOT NULL", False
     if wanted in INTEGERS:
-        return value, _number(name, value, r"[+-]?[0-9]+")
+        return value, _fits(name, value, r"\s*[+-]?[0-9]+\s*"), True
     if decimal := _DECIMAL.match(wanted):
         scale = int(decimal[2])
         fraction = rf"(\.[0-9]{{0,{scale}}}0*)?" if scale else r"(\.0*)?"
-        return value, _number(name, value, rf"[+-]?[0-9]+{fraction}")
+        return value, _fits(name, value, rf"\s*[+-]?[0-9]+{fraction}\s*"), True
     if wanted in {"DOUBLE", "REAL"}:
-        number = r"\s*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*"
-        return value, f"({value} IS NOT NULL AND regexp_full_match({name}, {literal(number)}))"
+        return value, _fits(name, value, r"\s*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*"), False
     if wanted == "BOOLEAN":
-        return value, f"(lower(trim({name})) IN ('true', 'false'))"
+        return value, f"(lower(trim({name})) IN ('true', 'false'))", False
     shapes = {
         "DATE": _DATE,
         "TIME": _TIME,
@@ -98,12 +100,9 @@ def _reading(name: str, wanted: str, pattern: str | None) -> tuple[str, str]:
         "TIMESTAMP WITH TIME ZONE": rf"{_DATE}[ T]{_TIME} ?{_ZONE}",
     }
     if shape := shapes.get(wanted):
-        return value, f"({value} IS NOT NULL AND regexp_full_match({name}, {literal(shape)}))"
-    return value, f"{value} IS NOT NULL"
+        return value, _fits(name, value, shape), wanted in {"DATE", "TIMESTAMP"}
+    return value, f"{value} IS NOT NULL", False
 
 
-def _number(name: str, value: str, pattern: str) -> str:
-    exact = f"CAST({value} AS VARCHAR) = {name}"
-    blank = r"\s*"
-    loose = f"regexp_full_match({name}, {literal(blank + pattern + blank)})"
-    return f"({value} IS NOT NULL AND ({exact} OR {loose}))"
+def _fits(name: str, value: str, pattern: str) -> str:
+    return f"({value} IS NOT NULL AND regexp_full_match({name}, {literal(pattern)}))"
