@@ -89,8 +89,9 @@ class Engine(Protocol):
     def open(self, options: WarehouseOptions) -> Warehouse:
         """Open (and create, unless read_only). Raises Locked when another process holds it."""
 
-    def replace(self, options: WarehouseOptions, built: WarehouseOptions) -> None:
-        """Put the warehouse built at `built` in the place of `options`, in one step; readers see old or new."""
+    def rebuilding(self, options: WarehouseOptions) -> AbstractContextManager[WarehouseOptions]:
+        """Hold the warehouse and give options for an empty one beside it. When the block ends well the new one takes
+        the old one's place in one step; when it raises, the old one stays as it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +178,9 @@ class Exporter(Protocol):
 class StateStore(Protocol):
     """What people look at: runs and steps. Never needed for correctness."""
 
+    def note_run(self, report: RunReport, command: str, revision: str | None) -> None:
+        """A run that found nothing to do and so never started."""
+
     def start_run(self, run: str, environment: str, command: str, revision: str | None, now: datetime) -> None: ...
 
     def finish_step(self, run: str, result: StepResult, now: datetime) -> None: ...
@@ -186,6 +190,9 @@ class StateStore(Protocol):
     def runs(self, limit: int) -> Sequence[Mapping[str, Any]]: ...
 
     def steps(self, run: str) -> Sequence[Mapping[str, Any]]: ...
+
+    def targets(self) -> Sequence[Mapping[str, Any]]:
+        """How things stand: for each target the last step's status, and its rows and commit."""
 
     def get(self, key: str) -> str | None: ...
 

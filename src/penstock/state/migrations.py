@@ -13,6 +13,10 @@ MIGRATIONS = (
         status TEXT NOT NULL, reason TEXT NOT NULL, seconds REAL NOT NULL, rows INTEGER, commit_number INTEGER,
         accounting TEXT NOT NULL, problems TEXT NOT NULL, finished TEXT NOT NULL, PRIMARY KEY (run, position)
     );
+    CREATE TABLE targets (
+        step TEXT PRIMARY KEY, kind TEXT NOT NULL, target TEXT NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL,
+        run TEXT NOT NULL, finished TEXT NOT NULL, rows INTEGER, commit_number INTEGER, changed TEXT
+    );
     CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL);
     """,
 )

@@ -33,6 +33,7 @@ class SqliteState:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._waiting: list[tuple[Any, ...]] = []
         self._position = 0
+        self._flushed: datetime | None = None
         with _told(path):
             self._connection = sqlite3.connect(path, timeout=30, isolation_level=None)
             try:
@@ -70,6 +71,14 @@ class SqliteState:
                 raise
             self._connection.execute("COMMIT")
 
+    def note_run(self, report: RunReport, command: str, revision: str | None) -> None:
+        with self._writing() as connection:
+            connection.execute(
+                "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (report.run, report.environment, command, revision, report.status, _time(report.started),
+                 _time(report.finished), os.getpid()),
+            )  # fmt: skip
+
     def start_run(self, run: str, environment: str, command: str, revision: str | None, now: datetime) -> None:
         """Called by the one process that holds the environment: whatever still claims to run has crashed."""
         with self._writing() as connection:
@@ -89,8 +98,10 @@ class SqliteState:
                 result.seconds, result.rows, result.commit, json.dumps(dict(result.accounting)), problems, _time(now),
             )
         )  # fmt: skip
-        if len(self._waiting) >= GROUP or result.status is Status.FAILED:
+        self._flushed = self._flushed or now
+        if len(self._waiting) >= GROUP or (now - self._flushed).total_seconds() >= 1:
             self._flush()
+            self._flushed = now
 
     def _flush(self) -> None:
         if not self._waiting:
@@ -98,6 +109,7 @@ class SqliteState:
         with self._writing() as connection:
             marks = ", ".join("?" * 13)
             connection.executemany(f"INSERT INTO steps VALUES ({marks})", self._waiting)
+            connection.executemany(_TARGET, [_as_target(step) for step in self._waiting])
         self._waiting.clear()
 
     def finish_run(self, report: RunReport) -> None:
@@ -119,14 +131,17 @@ class SqliteState:
 
     def steps(self, run: str) -> Sequence[Mapping[str, Any]]:
         return self._rows(
-            "SELECT step, kind, target, status, reason, seconds, rows, commit_number AS 'commit', accounting, problems, "
-            "finished FROM steps WHERE run = ? ORDER BY position",
+            "SELECT step, kind, target, status, reason, seconds, rows, commit_number AS 'commit', accounting, "
+            "problems, finished FROM steps WHERE run = ? ORDER BY position",
             run,
         )
 
-    def _rows(self, sql: str, value: object) -> list[dict[str, Any]]:
+    def targets(self) -> Sequence[Mapping[str, Any]]:
+        return self._rows("SELECT *, commit_number AS 'commit' FROM targets ORDER BY target")
+
+    def _rows(self, sql: str, *values: object) -> list[dict[str, Any]]:
         with _told(self._path):
-            return [dict(row) for row in self._connection.execute(sql, (value,))]
+            return [dict(row) for row in self._connection.execute(sql, values)]
 
     def get(self, key: str) -> str | None:
         with _told(self._path):
@@ -140,6 +155,24 @@ class SqliteState:
     def close(self) -> None:
         self._flush()
         self._connection.close()
+
+
+_TARGET = """
+    INSERT INTO targets VALUES (:step, :kind, :target, :status, :reason, :run, :finished, :rows, :commit, :changed)
+    ON CONFLICT (step) DO UPDATE SET status = excluded.status, reason = excluded.reason, run = excluded.run,
+        finished = excluded.finished, rows = coalesce(excluded.rows, rows),
+        commit_number = coalesce(excluded.commit_number, commit_number), changed = coalesce(excluded.changed, changed)
+"""
+"""A step that failed or had nothing to do leaves standing what an earlier one made."""
+
+
+def _as_target(step: tuple[Any, ...]) -> dict[str, Any]:
+    run, _, name, kind, target, status, reason, _, rows, commit, _, _, finished = step
+    done = status is Status.SUCCESS
+    return {
+        "step": name, "kind": kind, "target": target, "status": status, "reason": reason, "run": run,
+        "finished": finished, "rows": rows if done else None, "commit": commit, "changed": finished if done else None,
+    }  # fmt: skip
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import duckdb
 from penstock.domain.relation import Column
 from penstock.domain.rows import Rows
 from penstock.embedded.failure import translate, translated
-from penstock.errors import DriverError, InternalError
+from penstock.errors import DriverError, InternalError, UsageError
 from penstock.ports import ArrowStream
 from penstock.quoting import identifier
 
@@ -51,6 +51,8 @@ class DuckSession:
 
     def query(self, sql: str, values: Sequence[Any] = (), limit: int | None = None) -> Rows:
         with translated():
+            if ";" in sql and len(self._mine().extract_statements(sql)) > 1:
+                raise UsageError("expected one statement, found several", code="SEVERAL_STATEMENTS", hint="send one")
             result = self._mine().execute(sql, list(values))
             columns = tuple(Column(str(entry[0]), str(entry[1])) for entry in result.description or ())
             if limit is None:
