@@ -121,7 +121,9 @@ def test_no_flipped_or_cut_byte_of_a_manifest_passes(landing: LocalLanding, land
                 assert error.code in ("MANIFEST_DAMAGED", "MANIFEST_VERSION", "MANIFEST_MISPLACED")
             else:  # white space between the fields says nothing
                 assert found == (batch,)
-                assert damaged.decode().split() == content.decode().split() or json.loads(damaged) == json.loads(content)
+                assert damaged.decode().split() == content.decode().split() or json.loads(damaged) == json.loads(
+                    content
+                )
 
 
 def test_an_edited_manifest_is_refused(landing: LocalLanding, land: Land) -> None:

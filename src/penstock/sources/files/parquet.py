@@ -47,20 +47,33 @@ def columns(connection: duckdb.DuckDBPyConnection, ready: Ready) -> tuple[Column
     path = ready.found.path
     with readable(path):
         described = connection.execute(f"DESCRIBE SELECT * FROM {scan(ready)}").fetchall()
-        names = [
-            row[0]
-            for row in connection.execute(
-                f"SELECT name FROM parquet_schema({literal(str(ready.path))}) WHERE precision > {_WIDEST_DECIMAL}"
-            ).fetchall()
-        ]
-    if names:
+        elements = connection.execute(
+            "SELECT name, coalesce(num_children, 0), coalesce(precision, 0) "
+            f"FROM parquet_schema({literal(str(ready.path))})"
+        ).fetchall()
+    wide = [name for name, _, precision in elements if precision > _WIDEST_DECIMAL]
+    if wide:
         raise DataError(
-            f"decimals of more than {_WIDEST_DECIMAL} digits would be rounded: column {', '.join(names)}",
+            f"decimals of more than {_WIDEST_DECIMAL} digits would be rounded: column {', '.join(wide)}",
             code="DECIMAL_TOO_WIDE",
             location=Location(path),
             hint="write them with at most 38 digits, or as text",
         )
-    return tuple(Column(row[0], row[1]) for row in described)
+    names = _top_level([(name, children) for name, children, _ in elements])
+    return tuple(Column(name, row[1]) for name, row in zip(names, described, strict=True))
+
+
+def _top_level(elements: Sequence[tuple[str, int]]) -> list[str]:
+    """The columns' own names, from the file's schema in depth-first order: DuckDB renames those that differ in case
+    only."""
+    names, skip = [], 0
+    for name, children in elements[1:]:
+        if skip:
+            skip += children - 1
+        else:
+            names.append(name)
+            skip = children
+    return names
 
 
 def count(connection: duckdb.DuckDBPyConnection, ready: Ready) -> int:
