@@ -8,9 +8,12 @@ from pathlib import Path
 
 import click
 import pytest
+from pydantic import BaseModel
 
 from penstock import errors
 from penstock.cli.verbs import VERBS
+from penstock.project import schema
+from penstock.sources.files.options import FileOptions
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "penstock"
@@ -37,6 +40,26 @@ def test_every_verb_and_option_is_documented(verb: str) -> None:
     known = {option for parameter in command.params for option in parameter.opts}
     for option in re.findall(r"^\| `(-{1,2}[a-z-]+)", text, re.MULTILINE):
         assert option in known, f"docs/cli.md: {verb} has no {option}"
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        schema.ProjectSpec,
+        schema.LayerSpec,
+        schema.EnvironmentSpec,
+        schema.SourceSpec,
+        schema.TableSpec,
+        schema.ExportSpec,
+        schema.SqlFrontMatter,
+        schema.PythonFrontMatter,
+        FileOptions,
+    ],
+)
+def test_every_key_of_every_file_is_documented(keys: type[BaseModel]) -> None:
+    page = (ROOT / "docs" / "project.md").read_text()
+    for name, field in keys.model_fields.items():
+        assert f"`{field.alias or name}`" in page, f"{keys.__name__}: {name} is not in docs/project.md"
 
 
 def test_exit_codes_are_documented() -> None:
