@@ -59,21 +59,42 @@ def explain(
     known: Iterable[str] = (),
 ) -> None:
     """Add every error in `error`. `model` or `known` give the keys that an unknown one may have been meant to be."""
-    seen: set[tuple[Any, ...]] = set()
-    for item in error.errors(include_url=False):
-        loc = _existing(item["loc"], document, base)
-        if (loc, item["type"]) in seen:
-            continue
-        seen.add((loc, item["type"]))
+    for loc, item in _told(error, document, base):
         code, message, hint = _words(item, [*known, *_keys(model, item["loc"][:-1])])
         key = item["type"] == "extra_forbidden" or item["loc"][-1:] == ("[key]",)
         where = document.key(*loc) if key or item["type"] == "missing" else document.at(*loc)
         problems.add(code, message, where, hint)
 
 
+def _told(error: ValidationError, document: Document, base: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """The errors to tell, each with its path in the document. Where a value may be one of several types, pydantic
+    tells why it is none of each; a person is told once, or only what is wrong inside it."""
+    found = [(_existing(item["loc"], document, base), dict(item)) for item in error.errors(include_url=False)]
+    choices: dict[Path, list[dict[str, Any]]] = {}
+    told: list[tuple[Path, dict[str, Any]]] = []
+    for loc, item in found:
+        if item["type"] not in _EXPECTED:
+            told.append((loc, item))
+        elif loc in choices:
+            choices[loc].append(item)
+        elif not any(other[: len(loc)] == loc and len(other) > len(loc) for other, _ in found):
+            choices[loc] = [item]
+            told.append((loc, item))
+    for loc, items in choices.items():
+        expected = list(dict.fromkeys(_EXPECTED[item["type"]][0] for item in items))
+        items[0]["loc"] = loc
+        if len(expected) > 1:
+            items[0].update(type="BAD_VALUE", msg="", ctx={"hint": "choose one of them"})
+            items[0]["msg"] = (
+                f"{loc[-1] if loc else 'here'}: expected {' or '.join(expected)}, found {shown(items[0]['input'])}"
+            )
+    return told
+
+
 def _words(item: Mapping[str, Any], known: list[str]) -> tuple[str, str, str]:
     kind, context = item["type"], item.get("ctx", {})
     name = str(item["loc"][-1]) if item["loc"] else ""
+    lead = f"{name}: " if name else ""
     found = shown(item.get("input"))
     if kind.isupper():  # our own validators: the type is the code
         return kind, item["msg"], str(context.get("hint", "correct it"))
@@ -84,7 +105,7 @@ def _words(item: Mapping[str, Any], known: list[str]) -> tuple[str, str, str]:
         return "MISSING_KEY", f"the key {name!r} is missing", f"add `{name}: …`"
     if kind in _EXPECTED:
         expected, hint = _EXPECTED[kind]
-        return "BAD_VALUE", f"{name}: expected {expected}, found {found}", hint
+        return "BAD_VALUE", f"{lead}expected {expected}, found {found}", hint
     if kind in ("literal_error", "enum"):
         expected = str(context.get("expected", "")).replace("'", "").replace(" or ", ", ")
         words = [word.strip() for word in expected.split(",")]
@@ -94,11 +115,11 @@ def _words(item: Mapping[str, Any], known: list[str]) -> tuple[str, str, str]:
             if isinstance(value, str)
             else (f"use one of: {', '.join(words)}")
         )
-        return "BAD_VALUE", f"{name}: expected one of {', '.join(words)}, found {found}", hint
+        return "BAD_VALUE", f"{lead}expected one of {', '.join(words)}, found {found}", hint
     message = item["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     if message.lower().startswith("input should be "):
         message = f"expected {message[16:]}"
-    text = f"{name}: {message[:1].lower()}{message[1:]}" if name else message
+    text = f"{lead}{message[:1].lower()}{message[1:]}"
     return "BAD_VALUE", f"{text}, found {found}" if "found" not in text else text, "correct the value"
 
 
