@@ -106,14 +106,16 @@ class UsageError(UserError):
 
 
 class ProjectError(UserError):
-    """All problems of a project at once, so that a person fixes them in one go."""
+    """All problems of a project at once, so that a person fixes them in one go. `sound` is the project without what
+    has problems, when there is one: more can be found out about that part."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: Sequence[Problem], sound: object = None) -> None:
         if not problems:
             raise ValueError("a ProjectError needs at least one problem")
         first = problems[0]
         super().__init__(first.message, code=first.code, location=first.location, hint=first.hint)
         self._problems = tuple(problems)
+        self.sound = sound
 
     @property
     def problems(self) -> tuple[Problem, ...]:

@@ -18,6 +18,7 @@ from penstock.domain.model import Model
 from penstock.domain.relation import Column, RelationName
 from penstock.domain.source import SourceTable
 from penstock.errors import Location, PenstockError, Problem, ProjectError
+from penstock.graph.order import CycleFound
 from penstock.materializations.build import check_output
 from penstock.materializations.history import APPEND_META, META
 from penstock.materializations.typing import typed
@@ -78,6 +79,17 @@ def _remember(path: Path, text: str) -> None:
         aside = path.with_name(f"{path.name}.{os.getpid()}")
         aside.write_text(text)
         aside.replace(path)
+
+
+def problems(space: Workspace) -> tuple[Problem, ...]:
+    """What does not bind in the sound part of a project that has problems already."""
+    try:
+        bind(space)
+    except ProjectError as error:
+        return error.problems
+    except CycleFound:
+        pass  # told already, and nothing in a circle can be prepared
+    return ()
 
 
 def bind(space: Workspace, sources: dict[str, tuple[Column, ...] | None] | None = None) -> Bound:

@@ -12,7 +12,7 @@ from penstock import registry
 from penstock.domain.environment import Environment
 from penstock.domain.project import Parameter, Project
 from penstock.domain.source import SourceTable
-from penstock.errors import UsageError
+from penstock.errors import ProjectError, UsageError
 from penstock.landing.local import LocalLanding
 from penstock.ports import Engine, Landing, SourceReader, StateStore, WarehouseOptions
 from penstock.project.load import find_root, load
@@ -77,7 +77,18 @@ class Workspace:
 def open_workspace(where: Path, environment: str | None = None) -> Workspace:
     """Find the project around `where`, read it, and choose an environment. Raises ProjectError with every problem."""
     root = find_root(where)
-    project = load(root, root / ".penstock" / "project.json")
+    try:
+        project = load(root)
+    except ProjectError as error:
+        if isinstance(error.sound, Project):
+            from penstock.commands.bind import problems
+
+            raise ProjectError([*error.problems, *problems(_workspace(error.sound, root, environment))]) from None
+        raise
+    return _workspace(project, root, environment)
+
+
+def _workspace(project: Project, root: Path, environment: str | None) -> Workspace:
     name = environment or project.default_environment
     chosen = project.environments.get(name)
     if chosen is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,7 +12,7 @@ from penstock.domain.layer import Layer
 from penstock.domain.model import Model
 from penstock.domain.project import Project, Scalar
 from penstock.domain.relation import RelationName
-from penstock.errors import InternalError, Location, PenstockError, ProjectError
+from penstock.errors import InternalError, Location, PenstockError, Problem, ProjectError
 from penstock.project.cache import Kept, Stored
 from penstock.project.check import Declared, check
 from penstock.project.codec import decode, encode
@@ -64,7 +64,20 @@ def assemble(root: Path, files: tuple[ProjectFile, ...], kept: dict[str, Any]) -
         stored.fingerprint = found.fingerprint
         stored.project = json.dumps(encode(Project, found))
         return Assembled(stored, None, found)
-    return Assembled(stored, ProjectError(reader.problems.sorted()))
+    problems = reader.problems.sorted()
+    return Assembled(stored, ProjectError(problems, declared and _sound(root, files, declared, problems)))
+
+
+def _sound(
+    root: Path, files: tuple[ProjectFile, ...], declared: Declared, problems: Sequence[Problem]
+) -> Project | None:
+    """The project without the files that have problems, for checks that need a whole one. None when the problems are
+    in what everything stands on."""
+    broken = {problem.location.path for problem in problems if problem.location}
+    if "penstock.yml" in broken or any(path.startswith("sources/") for path in broken):
+        return None
+    declared.models = [piece for piece in declared.models if piece.location.path not in broken]
+    return project(root, files, declared)
 
 
 class _Reader:
