@@ -24,37 +24,10 @@ TYPES: dict[str, tuple[type, ...]] = {
     "boolean": (bool,),
     "null": (type(None),),
 }
-HANDLED = set(
-    [
-        "$schema",
-        "$defs",
-        "$ref",
-        "title",
-        "description",
-        "default",
-        "type",
-        "enum",
-        "const",
-        "anyOf",
-        "allOf",
-        "if",
-        "then",
-        "properties",
-        "required",
-        "items",
-        "additionalProperties",
-        "patternProperties",
-        "propertyNames",
-        "pattern",
-        "minLength",
-        "maxLength",
-        "minItems",
-        "minProperties",
-        "minimum",
-        "maximum",
-        "exclusiveMinimum",
-    ]
-)
+_HANDLED = """$schema $defs $ref title description default type enum const anyOf allOf if then properties required items
+    additionalProperties patternProperties propertyNames pattern minLength maxLength minItems minProperties minimum
+    maximum exclusiveMinimum"""
+HANDLED = set(_HANDLED.split())
 
 
 def errors(schema: Any, value: Any, root: Any, at: str = "") -> list[str]:

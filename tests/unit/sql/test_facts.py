@@ -1,7 +1,12 @@
 from __future__ import annotations
 
-import pytest
+import contextlib
 
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from penstock.errors import UserError
 from penstock.sql.facts import facts
 
 READS = [
@@ -137,3 +142,31 @@ def test_the_fingerprint_ignores_what_means_nothing() -> None:
     one = facts("SELECT a FROM raw.t WHERE b > 1").fingerprint
     assert facts("select a -- the a\nfrom raw.t\nwhere b>1;").fingerprint == one
     assert facts("SELECT a FROM raw.t WHERE b > 2").fingerprint != one
+
+
+WORDS = """SELECT FROM WHERE GROUP BY ALL HAVING QUALIFY ORDER LIMIT WITH RECURSIVE AS ( ) , . ; * + - / = < > :: [ ] { } :
+    JOIN LEFT ASOF POSITIONAL LATERAL ON USING UNION INTERSECT EXCEPT NAME VALUES PIVOT UNPIVOT CASE WHEN THEN ELSE END
+    CAST IN EXISTS NOT NULL TRUE OVER PARTITION FILTER WINDOW EXCLUDE REPLACE COLUMNS DISTINCT INTERVAL DATE INSERT INTO
+    CREATE TABLE ATTACH COPY TO SET PRAGMA DESCRIBE lambda x y raw orders raw.orders $p $1 ? 1 1.5 'a' "b" E'\\n' $$c$$
+    /* */ -- unnest range read_csv sum count list_transform struct_pack try_cast extract year GLOB SIMILAR ESCAPE AT
+    TABLESAMPLE MATERIALIZED ANTI SEMI FETCH FIRST ROWS ONLY COLLATE ARRAY MAP STRUCT DEFAULT FOR UPDATE TOP"""
+
+
+@given(st.lists(st.sampled_from(WORDS.split()), max_size=25).map(" ".join))
+@settings(max_examples=400, deadline=None)
+def test_any_words_are_read_or_refused_with_their_place(sql: str) -> None:
+    try:
+        found = facts(f"SELECT {sql}", "m.sql", 3)
+    except UserError as error:
+        assert error.problem.location is not None
+        assert error.problem.location.line is not None
+        assert error.problem.location.line >= 3
+    else:
+        assert all(problem.location and problem.hint for problem in found.problems)
+
+
+@given(st.text(max_size=60))
+@settings(deadline=None)
+def test_any_text_is_read_or_refused(sql: str) -> None:
+    with contextlib.suppress(UserError):
+        facts(sql)
