@@ -43,7 +43,7 @@ class Assembled:
     @property
     def project(self) -> Project:
         if self.found is None:
-            raise InternalError("a project with problems has been asked for", code="INTERNAL")
+            raise InternalError("a project with problems has been asked for", code="BUG")
         return self.found
 
 

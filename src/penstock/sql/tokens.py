@@ -80,7 +80,7 @@ def tokens(text: str) -> Iterator[Token]:
     while position < len(text):
         match = _PATTERN.match(text, position)
         if match is None:
-            raise InternalError(f"no token at offset {position}", code="INTERNAL")
+            raise InternalError(f"no token at offset {position}", code="BUG")
         end, closed = match.end(), True
         if match["block"] is not None:
             end, closed = _block_end(text, position)
