@@ -28,6 +28,8 @@ class LoadStep:
     """landing → first layer: the batches the ledger does not list, in order, each exactly once.
 
     `batches` is what was landed when the plan was made; batches that the plan's own land step adds are loaded too.
+    `fingerprint` covers what the declaration says about loading; `reload`: it is not that of the last load, so that all
+    batches are loaded again.
     """
 
     id: str
@@ -36,6 +38,8 @@ class LoadStep:
     needed: bool
     reason: str
     depends_on: tuple[str, ...] = ()
+    fingerprint: str = ""
+    reload: bool = False
     kind = "load"
 
 

@@ -9,10 +9,11 @@ runs it in one transaction and reads the counts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from penstock.domain.relation import Column
+from penstock.domain.ledger import RelationKind
+from penstock.domain.relation import Column, RelationName
 from penstock.domain.source import SourceTable
 from penstock.materializations.typing import Typed, typed
 from penstock.quoting import columns, identifier, literal, qualified
@@ -262,6 +263,15 @@ def close_deleted(batch: Incoming) -> str:
     return (
         f"{_close(batch)} WHERE h.is_current AND NOT EXISTS "
         f"(SELECT 1 FROM (SELECT {keys} FROM {batch.landed}) AS p WHERE {_same_key(batch, 'p', 'h')})"
+    )
+
+
+def drop(table: SourceTable, existing: Mapping[RelationName, RelationKind]) -> tuple[str, ...]:
+    """Statements that take the table's relations out of the warehouse, whichever of them are there: a table that was
+    declared with a key has a history and a view, one without has one table under the view's name."""
+    names = dict.fromkeys((table.relation, table.history))
+    return tuple(
+        f"DROP {existing[name].upper()} {qualified(name.layer, name.name)}" for name in names if name in existing
     )
 
 

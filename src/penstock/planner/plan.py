@@ -85,13 +85,23 @@ class Planner:
             batch for batch in self._observed.batches.get(table.id, ()) if batch.id not in self._ledger.loaded
         )
         land = f"land:{table.id}"
-        if batches:
+        fingerprint = load_fingerprint(table)
+        reload = self._loaded_otherwise(table, fingerprint)
+        if reload:
+            needed, reason = True, "declared otherwise than it was loaded: all batches again, from landing"
+        elif batches:
             needed, reason = True, f"{_count(len(batches), 'landed batch', 'landed batches')} not loaded yet"
         elif self._steps[land].needed:
             needed, reason = True, "what is landed in this run"
         else:
             needed, reason = False, "every batch is loaded"
-        self._add(LoadStep(f"load:{table.id}", table, batches, needed, reason, (land,)))
+        self._add(LoadStep(f"load:{table.id}", table, batches, needed, reason, (land,), fingerprint, reload))
+
+    def _loaded_otherwise(self, table: SourceTable, fingerprint: str) -> bool:
+        loaded = any(batch.id in self._ledger.loaded for batch in self._observed.batches.get(table.id, ()))
+        commit = self._ledger.commits.get(table.stored)
+        gone = table.stored not in self._ledger.existing
+        return loaded and (commit is None or gone or commit.fingerprint != fingerprint)
 
     # models and exports
 
@@ -200,6 +210,12 @@ def positions(
     return {
         name: newer.get(name) or (commit.number if (commit := ledger.commits.get(name)) else 0) for name in relations
     }
+
+
+def load_fingerprint(table: SourceTable) -> str:
+    """Changes when landed batches would load into something else: another key, order or types."""
+    parts = [*table.key, "order", *table.order_by, "columns", *(repr(column) for column in table.columns)]
+    return sha256("\n".join(parts).encode()).hexdigest()
 
 
 def export_fingerprint(export: Export, inputs: Mapping[RelationName, int]) -> str:

@@ -1,0 +1,166 @@
+"""One batch into its table, within a transaction that is open: judged, typed, merged, accounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from penstock.domain.batch import Manifest
+from penstock.domain.relation import Column
+from penstock.domain.source import ExtractKind, SourceTable
+from penstock.errors import DataError
+from penstock.executor.ledger import QUARANTINE
+from penstock.materializations import history
+from penstock.ports import Session
+from penstock.quoting import literal
+
+
+@dataclass(slots=True)
+class Counts:
+    """Where the rows of a batch went: rows_in = inserted + updated + unchanged + duplicates + quarantined.
+
+    `duplicates` are identical copies of a row beside the one that was kept. `deleted` counts keys that a full extract
+    no longer has.
+    """
+
+    rows_in: int = 0
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+    unchanged: int = 0
+    duplicates: int = 0
+    quarantined: int = 0
+
+    @property
+    def changed(self) -> int:
+        return self.inserted + self.updated + self.deleted
+
+    def add(self, other: Counts) -> None:
+        for name in self.__slots__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+    def as_dict(self) -> dict[str, int]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """What loading a batch needs beside the batch: a session with a transaction open, the run, the time (UTC)."""
+
+    session: Session
+    run: str
+    now: datetime
+
+
+def load_batch(table: SourceTable, batch: Manifest, data: str, loading: Loading, *, present: bool) -> Counts:
+    """Load the Parquet file `data` of `batch` and note it in the ledger's batches. Raises DataError when the batch does
+    not go with the table. `present`: the table is there already."""
+    session = loading.session
+    # The folder's ingest_date=… is ours; read as a column it would hide one the source sends under that name.
+    landed = f"read_parquet({literal(data)}, hive_partitioning = false, file_row_number = true)"
+    at = batch.processing_ts.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
+    before = _stored_columns(table, session) if present else None
+    found = session.describe(f"SELECT * EXCLUDE (file_row_number) FROM {landed}")
+    _check_key(table, batch, found)
+    coming = history.incoming(
+        table, landed, found, batch=batch.id, processing_ts=at, full=batch.extract is ExtractKind.FULL
+    )
+    counts = _apply(coming, before, loading)
+    session.execute(
+        "INSERT INTO _penstock.batches VALUES (?, ?, ?, CAST(? AS TIMESTAMP), ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (batch.id, str(table.relation), batch.sha256, at, *counts.as_dict().values(), loading.run, loading.now),
+    )
+    return counts
+
+
+def _check_key(table: SourceTable, batch: Manifest, found: Sequence[Column]) -> None:
+    names = {column.name.lower() for column in found}
+    missing = [name for name in (*table.key, *table.order_by) if name.lower() not in names]
+    if missing:
+        raise DataError(
+            f"{table.relation}: expected the column {', '.join(missing)} in batch {batch.id}, found "
+            f"{', '.join(column.name for column in found)}",
+            code="COLUMN_MISSING",
+            location=table.location,
+            hint="declare a `key` and `order_by` that every landed batch has",
+        )
+
+
+def _stored_columns(table: SourceTable, session: Session) -> tuple[Column, ...]:
+    """The table's own columns as the warehouse has them, ours left out."""
+    meta = history.META if table.key else history.APPEND_META
+    return tuple(c for c in session.describe(f"SELECT * FROM {history.stored(table)}") if c.name not in meta)
+
+
+def _apply(coming: history.Incoming, before: tuple[Column, ...] | None, loading: Loading) -> Counts:
+    session = loading.session
+    rows_in, no_key, bad, keys = session.query(history.census(coming)).rows[0]
+    counts = Counts(rows_in=rows_in)
+    clean = not (no_key or bad or keys != rows_in)
+    if not clean:
+        session.execute(history.suspects(coming, double=keys + no_key != rows_in))
+        for statement in history.judge(coming):
+            session.execute(statement)
+        counts.quarantined, counts.duplicates = session.query(history.verdict(coming)).rows[0]
+        session.execute(history.held_back(coming, QUARANTINE), (loading.run, loading.now))
+    rows = history.source(coming, judged=not clean)
+    good = rows_in - counts.quarantined - counts.duplicates
+    if before is None:
+        session.execute(history.create(coming, rows))
+        counts.inserted = good
+    else:
+        fitted = _fit(coming, before, session)
+        if coming.table.key:
+            _new_versions(coming, rows, good, counts, session)
+        else:
+            counts.inserted = session.execute(history.insert(coming, rows))
+        before = fitted
+    if not clean:
+        session.execute(f"DROP TABLE {history.BATCH}")
+        session.execute(f"DROP TABLE {history.SUSPECTS}")
+    if coming.table.key:
+        names = [column.name for column in before] if before else coming.names
+        session.execute(history.current_view(coming.table, names))
+    return counts
+
+
+def _new_versions(coming: history.Incoming, rows: str, good: int, counts: Counts, session: Session) -> None:
+    session.execute(history.changed(coming, rows))
+    counts.inserted, counts.updated = session.query(history.CHANGES).rows[0]
+    counts.unchanged = good - counts.inserted - counts.updated
+    if counts.updated:
+        session.execute(history.close_updated(coming))
+    if coming.full:
+        counts.deleted = session.execute(history.close_deleted(coming))
+    if counts.inserted or counts.updated:
+        session.execute(history.insert(coming, history.CHANGED))
+    session.execute(f"DROP TABLE {history.CHANGED}")
+
+
+def _fit(coming: history.Incoming, before: Sequence[Column], session: Session) -> tuple[Column, ...]:
+    """Make the stored table take the batch: a new column is added, anything else that differs is refused."""
+    known = {column.name.lower(): column for column in before}
+    arriving = {column.name.lower(): column for column in coming.columns}
+    gone = [column.name for name, column in known.items() if name not in arriving]
+    if gone:
+        raise DataError(
+            f"{coming.table.relation}: batch {coming.batch} lacks columns that earlier batches have: {', '.join(gone)}",
+            code="COLUMN_GONE",
+            location=coming.table.location,
+            hint="send the column again (empty is fine), or, if it is gone for good, load under a new name (`as:`)",
+        )
+    for name, column in arriving.items():
+        if name in known and known[name].type != column.type:
+            raise DataError(
+                f"{coming.table.relation}.{column.name}: expected {known[name].type} as in earlier batches, "
+                f"found {column.type} in {coming.batch}",
+                code="TYPE_CHANGED",
+                location=coming.table.location,
+                hint=f"declare the type to read it as under `columns:` (`{column.name}: {known[name].type.lower()}`), "
+                "or `penstock rebuild` when you have changed the declared type",
+            )
+    added = tuple(Column(c.name, c.type) for name, c in arriving.items() if name not in known)
+    for new in added:
+        session.execute(history.add_column(coming.table, new))
+    return (*before, *added)
