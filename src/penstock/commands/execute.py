@@ -17,13 +17,14 @@ from penstock.domain.event import StepFinished
 from penstock.domain.ledger import Ledger
 from penstock.domain.plan import BuildStep, ExportStep, LandStep, LoadStep, Plan, Step
 from penstock.domain.relation import RelationName
-from penstock.domain.run import RunReport
+from penstock.domain.run import RunReport, Status
 from penstock.errors import StateError
 from penstock.executor import ledger as ledgers
 from penstock.executor.build import build
 from penstock.executor.export import export
 from penstock.executor.land import land
 from penstock.executor.load import load
+from penstock.executor.retry import retried
 from penstock.executor.runner import Runner
 from penstock.executor.work import Outcome, Work
 from penstock.exports.publish import inside, publish
@@ -82,7 +83,6 @@ def planned(space: Workspace, request: Request) -> Plan:
 def land_only(space: Workspace, request: Request) -> RunReport:
     """source → landing and no further. The warehouse is not opened."""
     with ExitStack() as stack:
-        stack.enter_context(space.landing.lock(request.command, request.wait))
         state = _opened_state(space, stack)
         run = run_id(request.now)
         plan = _planned(space, request, observe(space, Ledger()))
@@ -93,38 +93,45 @@ def land_only(space: Workspace, request: Request) -> RunReport:
 def execute(
     space: Workspace, request: Request, *, after: Callable[[RunReport, StateStore], None] | None = None
 ) -> RunReport:
-    """Plan and walk in the environment's own warehouse. `after` is called while the locks are still held."""
+    """Plan and walk in the environment's own warehouse. `after` is called when the warehouse is closed again."""
     with ExitStack() as stack:
         options = space.options(request.command, wait=request.wait)
         existed = space.engine.exists(options)
         warehouse = stack.enter_context(_opened(space, options))
-        stack.enter_context(space.landing.lock(request.command, request.wait))
         state = _opened_state(space, stack)
-        report = walk_in(space, request, warehouse, state, behind_is_an_error=existed)
+        walked = walk_in(space, request, warehouse, state, mirrored=existed)
+        if walked.changed or not existed:
+            state.put(LAST_COMMIT, str(walked.last))
+            warehouse.checkpoint()
         warehouse.close()
         if after is not None:
-            after(report, state)
-        return report
+            after(walked.report, state)
+        return walked.report
 
 
-def walk_in(
-    space: Workspace, request: Request, warehouse: Warehouse, state: StateStore, *, behind_is_an_error: bool
-) -> RunReport:
-    """Plan and walk in an open warehouse, record the run, mirror the last commit number."""
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """What came of a walk: its report, the last commit number afterwards, whether there were new commits."""
+
+    report: RunReport
+    last: int
+    changed: bool
+
+
+def walk_in(space: Workspace, request: Request, warehouse: Warehouse, state: StateStore, *, mirrored: bool) -> Walked:
+    """Plan and walk in an open warehouse and record the run. `mirrored`: the state store knows how far this warehouse
+    had come, so that one which has lost commits is noticed before anything is built on it."""
     session = warehouse.session()
     ledgers.prepare(session, space.environment.name, tuple(layer.name for layer in space.project.layers))
     ledger = ledgers.read(session)
-    if behind_is_an_error:
+    if mirrored:
         _check_mirror(ledger, state)
     run = run_id(request.now)
     plan = _planned(space, request, observe(space, ledger, sources=request.sources))
     committer = ledgers.Committer(warehouse, run, ledger, utc_now)
     work = _work(space, request, run, ledger, warehouse, committer)
     report = _walk(space, request, plan, work, state)
-    if committer.last != ledger.last or not behind_is_an_error:
-        state.put(LAST_COMMIT, str(committer.last))
-        warehouse.checkpoint()
-    return report
+    return Walked(report, committer.last, committer.last != ledger.last)
 
 
 def _work(
@@ -146,6 +153,8 @@ def _work(
         now=utc_now,
         warehouse=warehouse,
         committer=committer,
+        wait=request.wait,
+        command=request.command,
         refresh=request.refresh,
         bound=request.bound,
     )
@@ -162,14 +171,18 @@ def _walk(space: Workspace, request: Request, plan: Plan, work: Work, state: Sta
 
     state.start_run(run, space.environment.name, request.command, revision(space.root), request.now)
     runner = Runner(
-        lambda step: _do(step, space, work, always_export=request.always_export),
+        lambda step: retried(lambda: _do(step, space, work, always_export=request.always_export)),
         threads=space.threads,
         emit=both,
         now=utc_now,
         timer=time.perf_counter,
         interrupt=work.interrupt,
     )
-    report = runner.run(plan, run)
+    try:
+        report = runner.run(plan, run)
+    except BaseException:
+        state.finish_run(RunReport(run, plan.environment, Status.CRASHED, request.now, utc_now(), ()))
+        raise
     state.finish_run(report)
     return report
 

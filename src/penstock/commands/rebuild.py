@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
-from penstock.commands.execute import Request, kinds, walk_in
+from penstock.commands.execute import LAST_COMMIT, Request, kinds, walk_in
 from penstock.commands.workspace import open_workspace, utc_now
 from penstock.domain.plan import BuildStep, ExportStep, LoadStep
 from penstock.domain.run import RunReport, Status
-from penstock.errors import PenstockError
+from penstock.failpoint import reach
 from penstock.ports import Emit
 
 
 class _NotBuilt(Exception):
     """Leaves the block that would put the new warehouse in place."""
+
+    def __init__(self, report: RunReport) -> None:
+        super().__init__()
+        self.report = report
 
 
 def rebuild(
@@ -40,24 +43,23 @@ def rebuild(
         keep=kinds(LoadStep, BuildStep, ExportStep),
         sources=False,
     )
-    with ExitStack() as stack:
-        report: RunReport | None = None
-        try:
-            with space.engine.rebuilding(space.options("rebuild", wait=wait)) as options:
-                stack.enter_context(space.landing.lock("rebuild", wait))
-                state = space.state()
-                stack.callback(state.close)
-                warehouse = space.engine.open(options)
-                try:
-                    report = walk_in(space, request, warehouse, state, behind_is_an_error=False)
-                finally:
-                    warehouse.close()
-                if report.status is not Status.SUCCESS and report.status is not Status.UNCHANGED:
-                    raise _NotBuilt
-        except _NotBuilt:
-            pass
-        except PenstockError:
-            raise
-        if report is None:
-            raise AssertionError("a rebuild ends with a report or an error")
-        return report
+    state = space.state()
+    try:
+        with space.engine.rebuilding(space.options("rebuild", wait=wait)) as options:
+            warehouse = space.engine.open(options)
+            try:
+                walked = walk_in(space, request, warehouse, state, mirrored=False)
+            finally:
+                warehouse.close()
+            if walked.report.status not in {Status.SUCCESS, Status.UNCHANGED}:
+                raise _NotBuilt(walked.report)
+            # Between here and the swap nobody knows which warehouse will be found, so neither is expected.
+            state.put(LAST_COMMIT, "0")
+            reach("rebuild.before_swap")
+        reach("rebuild.swapped")
+        state.put(LAST_COMMIT, str(walked.last))
+        return walked.report
+    except _NotBuilt as stopped:
+        return stopped.report
+    finally:
+        state.close()

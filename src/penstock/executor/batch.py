@@ -157,8 +157,7 @@ def _fit(coming: history.Incoming, before: Sequence[Column], session: Session) -
                 f"found {column.type} in {coming.batch}",
                 code="TYPE_CHANGED",
                 location=coming.table.location,
-                hint=f"declare the type to read it as under `columns:` (`{column.name}: {known[name].type.lower()}`), "
-                "or `penstock rebuild` when you have changed the declared type",
+                hint=f"declare the type to read it as under `columns:` (`{column.name}: {known[name].type.lower()}`)",
             )
     added = tuple(Column(c.name, c.type) for name, c in arriving.items() if name not in known)
     for new in added:

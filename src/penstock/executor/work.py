@@ -14,6 +14,7 @@ from penstock.domain.relation import RelationName
 from penstock.domain.run import Status
 from penstock.errors import InternalError
 from penstock.executor.ledger import Committer
+from penstock.executor.turn import Turn
 from penstock.ports import Landing, Session, Warehouse
 
 
@@ -36,6 +37,7 @@ def unchanged(reason: str, rows: int | None = None) -> Outcome:
 class Work:
     """One run's belongings. Sessions are made per worker thread and kept until the run ends.
 
+    `command` and `wait`: who asks for the landing's lock, and how long (s).
     `refresh`: models to make anew; `bound`: models whose output columns were checked before the run.
     `warehouse` and `committer` are absent when a run only lands: ingestion needs no warehouse.
     """
@@ -53,6 +55,8 @@ class Work:
         now: Callable[[], datetime],
         warehouse: Warehouse | None = None,
         committer: Committer | None = None,
+        wait: float = 0.0,
+        command: str = "penstock",
         refresh: frozenset[RelationName] = frozenset(),
         bound: frozenset[RelationName] = frozenset(),
     ) -> None:
@@ -64,6 +68,7 @@ class Work:
         self.parameters = parameters
         self.ledger = ledger
         self.now = now
+        self.landing_turn = Turn(lambda: landing.lock(command, wait))
         self.refresh = refresh
         self.bound = bound
         self._warehouse = warehouse

@@ -80,9 +80,11 @@ class SqliteState:
             )  # fmt: skip
 
     def start_run(self, run: str, environment: str, command: str, revision: str | None, now: datetime) -> None:
-        """Called by the one process that holds the environment: whatever still claims to run has crashed."""
+        """Also settles runs whose process is gone: they have crashed."""
         with self._writing() as connection:
-            connection.execute("UPDATE runs SET status = ? WHERE status = ?", (Status.CRASHED, Status.RUNNING))
+            claims = connection.execute("SELECT run, pid FROM runs WHERE status = ?", (Status.RUNNING,)).fetchall()
+            dead = [(Status.CRASHED, row["run"]) for row in claims if not _alive(row["pid"])]
+            connection.executemany("UPDATE runs SET status = ? WHERE run = ?", dead)
             connection.execute(
                 "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, NULL, ?)",
                 (run, environment, command, revision, Status.RUNNING, _time(now), os.getpid()),
@@ -187,6 +189,16 @@ def _told(path: Path) -> Iterator[None]:
             hint="free some space and run again" if full else "it holds history only: move it away and run again",
             transient=full,
         ) from error
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # somebody else's process, but a process
+    return True
 
 
 def _time(moment: datetime) -> str:
