@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
+
 from penstock import registry
 from penstock.domain.environment import Environment
 from penstock.domain.project import Scalar
@@ -48,7 +50,7 @@ def _environments(spec: ProjectSpec, document: Document, problems: Problems) -> 
                 did_you_mean(each.engine, registry.kinds("engine"), f"use one of: {known}"),
             )
         home = each.home or f"data/{name}"
-        normal = home.rstrip("/")
+        normal = str(PurePosixPath(home))
         if normal in homes:
             problems.add(
                 "SHARED_HOME",

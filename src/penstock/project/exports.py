@@ -95,6 +95,14 @@ def _relations(spec: ExportSpec, document: Document, base: Path, problems: Probl
             document.at(*base, "relations"),
             "write one export for each, or use format: duckdb",
         )
+    for what in ("columns", "order_by"):
+        if spec.format in _MANY and getattr(spec, what):
+            problems.add(
+                "EXPORT_RELATIONS",
+                f"{what} is for exports of one relation, and a {spec.format} export holds whole relations",
+                document.key(*base, what),
+                f"remove {what}",
+            )
     return [
         Mention(RelationName.parse(relation), document.at(*base, "relations", index))
         for index, relation in enumerate(named)

@@ -112,7 +112,7 @@ BAD: list[tuple[str, dict[str, Content], str, str, str]] = [
     ("no threads", config("environments: {dev: {threads: 0}}"), "BAD_VALUE", "penstock.yml:3:31", "correct"),
     (
         "shared home",
-        config("environments: {dev: {home: d}, prod: {home: d/}}"),
+        config("environments: {dev: {home: d}, prod: {home: ./d/}}"),
         "SHARED_HOME",
         "penstock.yml:3:45",
         "folder of its own",
@@ -511,6 +511,13 @@ BAD: list[tuple[str, dict[str, Content], str, str, str]] = [
         "EXPORT_RELATIONS",
         "exports/more.yml:4:16",
         "duckdb",
+    ),
+    (
+        "columns of a database",
+        export("format: duckdb", "relations: [serv.report]", "path: a.duckdb", "columns: [day]"),
+        "EXPORT_RELATIONS",
+        "exports/more.yml:6:5",
+        "remove columns",
     ),
     (
         "outside",
