@@ -96,10 +96,10 @@ def _relations(spec: ExportSpec, document: Document, base: Path, problems: Probl
             "write one export for each, or use format: duckdb",
         )
     for what in ("columns", "order_by"):
-        if spec.format in _MANY and getattr(spec, what):
+        if len(named) > 1 and spec.format in _MANY and getattr(spec, what):
             problems.add(
                 "EXPORT_RELATIONS",
-                f"{what} is for exports of one relation, and a {spec.format} export holds whole relations",
+                f"{what} is for exports of one relation, found {len(named)} relations",
                 document.key(*base, what),
                 f"remove {what}",
             )

@@ -514,7 +514,7 @@ BAD: list[tuple[str, dict[str, Content], str, str, str]] = [
     ),
     (
         "columns of a database",
-        export("format: duckdb", "relations: [serv.report]", "path: a.duckdb", "columns: [day]"),
+        export("format: duckdb", "relations: [serv.report, serv.report]", "path: a.duckdb", "columns: [day]"),
         "EXPORT_RELATIONS",
         "exports/more.yml:6:5",
         "remove columns",
