@@ -1,7 +1,7 @@
 """Penstock: layered data pipelines with gates.
 
-    from penstock import Project
-    Project("shop").run()
+from penstock import Project
+Project("shop").run()
 """
 
 from __future__ import annotations
