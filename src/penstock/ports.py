@@ -198,6 +198,9 @@ class StateStore(Protocol):
 
     def put(self, key: str, value: str) -> None: ...
 
+    def note(self, key: str, value: str) -> None:
+        """Like `put`, written together with the next finished steps."""
+
     def close(self) -> None: ...
 
 

@@ -28,6 +28,7 @@ from penstock.executor.retry import retried
 from penstock.executor.runner import Runner
 from penstock.executor.work import Outcome, Work
 from penstock.exports.publish import inside, publish
+from penstock.failpoint import reach
 from penstock.planner.plan import Observed, Planner
 from penstock.ports import Emit, StateStore, Warehouse, WarehouseOptions
 
@@ -99,9 +100,12 @@ def execute(
         existed = space.engine.exists(options)
         warehouse = stack.enter_context(_opened(space, options))
         state = _opened_state(space, stack)
-        walked = walk_in(space, request, warehouse, state, mirrored=existed)
-        if walked.changed or not existed:
+        walked = walk_in(space, request, warehouse, state, mirrored=True)
+        reach("run.before_mirror")
+        if state.get(LAST_COMMIT) != str(walked.last):
             state.put(LAST_COMMIT, str(walked.last))
+        reach("run.mirrored")
+        if walked.changed or not existed:
             warehouse.checkpoint()
         warehouse.close()
         if after is not None:
@@ -120,17 +124,19 @@ class Walked:
 
 def walk_in(space: Workspace, request: Request, warehouse: Warehouse, state: StateStore, *, mirrored: bool) -> Walked:
     """Plan and walk in an open warehouse and record the run. `mirrored`: the state store knows how far this warehouse
-    had come, so that one which has lost commits is noticed before anything is built on it."""
+    had come, so that one which has lost commits is noticed before anything is built on it; and is told how it goes on.
+    """
     session = warehouse.session()
     ledgers.prepare(session, space.environment.name, tuple(layer.name for layer in space.project.layers))
     ledger = ledgers.read(session)
+    reach("run.prepared")
     if mirrored:
         _check_mirror(ledger, state)
     run = run_id(request.now)
     plan = _planned(space, request, observe(space, ledger, sources=request.sources))
     committer = ledgers.Committer(warehouse, run, ledger, utc_now)
     work = _work(space, request, run, ledger, warehouse, committer)
-    report = _walk(space, request, plan, work, state)
+    report = _walk(space, request, plan, work, state, mirrored=mirrored)
     return Walked(report, committer.last, committer.last != ledger.last)
 
 
@@ -151,6 +157,7 @@ def _work(
         parameters=space.parameters(request.now),
         ledger=ledger,
         now=utc_now,
+        started=request.now,
         warehouse=warehouse,
         committer=committer,
         wait=request.wait,
@@ -160,12 +167,16 @@ def _work(
     )
 
 
-def _walk(space: Workspace, request: Request, plan: Plan, work: Work, state: StateStore) -> RunReport:
+def _walk(
+    space: Workspace, request: Request, plan: Plan, work: Work, state: StateStore, *, mirrored: bool = False
+) -> RunReport:
     run = work.run
     emit = request.emit or ignore
 
     def both(event: object) -> None:
         if isinstance(event, StepFinished):
+            if mirrored and event.result.commit is not None:
+                state.note(LAST_COMMIT, str(work.committer.last))
             state.finish_step(run, event.result, utc_now())
         emit(event)
 
@@ -208,7 +219,9 @@ def _do(step: Step, space: Workspace, work: Work, *, always_export: bool) -> Out
 
 def _check_mirror(ledger: Ledger, state: StateStore) -> None:
     mirrored = int(state.get(LAST_COMMIT) or 0)
-    if ledger.last < mirrored:
+    if mirrored and not ledger.last:
+        state.put(LAST_COMMIT, "0")  # an empty warehouse in the place of one that was removed: all is loaded anew
+    elif ledger.last < mirrored:
         raise StateError(
             f"the warehouse has lost commits: expected commit {mirrored} or later, found {ledger.last}",
             code="LEDGER_BEHIND",

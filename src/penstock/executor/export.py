@@ -8,6 +8,7 @@ from pathlib import Path
 from penstock.domain.plan import ExportStep
 from penstock.domain.run import Status
 from penstock.executor.work import Outcome, Work, unchanged
+from penstock.failpoint import reach
 from penstock.planner.plan import export_fingerprint, positions
 from penstock.ports import Exporter, ExportRequest
 
@@ -27,10 +28,12 @@ def export(step: ExportStep, exporter: Exporter, publish: Publish, work: Work, *
     rows = publish(
         lambda target: exporter.write(ExportRequest(step.export, session, target)), step.export.path, work.run
     )
+    reach("export.before_note")
     with session.transaction():
         session.execute("DELETE FROM _penstock.exports WHERE export = ?", (step.export.name,))
         session.execute(
             "INSERT INTO _penstock.exports VALUES (?, ?, ?, ?, ?, ?)",
             (step.export.name, fingerprint, step.export.path, rows, work.run, work.now()),
         )
+    reach("export.noted")
     return Outcome(Status.SUCCESS, "written", rows, output=str(final))

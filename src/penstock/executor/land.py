@@ -13,9 +13,8 @@ def land(step: LandStep, reader: SourceReader, work: Work) -> Outcome:
     table = step.table
     with work.landing_turn.held(), work.landing.staging(f"{work.run}-{table.id}") as staging:
         previous = work.landing.batches(table.source, table.name)
-        now = work.now()
-        request = ExtractRequest(table, work.roots[table.source], previous, staging, now)
-        landed = [work.landing.commit(table, extract, work.run, now) for extract in reader.extract(request)]
+        request = ExtractRequest(table, work.roots[table.source], previous, staging, work.started)
+        landed = [work.landing.commit(table, extract, work.run, work.started) for extract in reader.extract(request)]
     if not landed:
         return unchanged("nothing new at the source", rows=0)
     count = len(landed)

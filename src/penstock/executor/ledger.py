@@ -15,6 +15,7 @@ from datetime import datetime
 from penstock.domain.ledger import Commit, Ledger, RelationKind
 from penstock.domain.relation import RelationName
 from penstock.errors import InternalError, PenstockError, StateError
+from penstock.failpoint import reach
 from penstock.ports import Session, Warehouse
 from penstock.quoting import identifier
 
@@ -136,6 +137,7 @@ class Committer:
                 if error.code != "COMMIT_UNKNOWN" or work.number is None or not self._committed(work.number):
                     raise
             if work.number is not None and work.entry is not None:
+                reach("ledger.committed")
                 self._confirm(session, work.number)
                 self._last = work.number
                 self.numbers[work.entry.relation] = work.number
@@ -180,6 +182,7 @@ class Transaction:
         self._resources.enter_context(self._committer._lock)
         self.entry = entry
         self.number = self._committer.record(self._session, entry)
+        reach("ledger.recorded")
         return self.number
 
 

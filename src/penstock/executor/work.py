@@ -37,6 +37,7 @@ def unchanged(reason: str, rows: int | None = None) -> Outcome:
 class Work:
     """One run's belongings. Sessions are made per worker thread and kept until the run ends.
 
+    `started`: the run's time, which all that it lands bears, also past midnight; `now` is the clock.
     `command` and `wait`: who asks for the landing's lock, and how long (s).
     `refresh`: models to make anew; `bound`: models whose output columns were checked before the run.
     `warehouse` and `committer` are absent when a run only lands: ingestion needs no warehouse.
@@ -53,6 +54,7 @@ class Work:
         parameters: Mapping[str, Parameter],
         ledger: Ledger,
         now: Callable[[], datetime],
+        started: datetime | None = None,
         warehouse: Warehouse | None = None,
         committer: Committer | None = None,
         wait: float = 0.0,
@@ -68,6 +70,7 @@ class Work:
         self.parameters = parameters
         self.ledger = ledger
         self.now = now
+        self.started = started or now()
         self.landing_turn = Turn(lambda: landing.lock(command, wait))
         self.refresh = refresh
         self.bound = bound

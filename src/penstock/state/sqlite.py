@@ -32,6 +32,7 @@ class SqliteState:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._waiting: list[tuple[Any, ...]] = []
+        self._noted: dict[str, str] = {}
         self._position = 0
         self._flushed: datetime | None = None
         with _told(path):
@@ -66,10 +67,11 @@ class SqliteState:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
+                self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                if self._connection.in_transaction:  # a full disk has rolled it back already
+                    self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
 
     def note_run(self, report: RunReport, command: str, revision: str | None) -> None:
         with self._writing() as connection:
@@ -106,13 +108,15 @@ class SqliteState:
             self._flushed = now
 
     def _flush(self) -> None:
-        if not self._waiting:
+        if not self._waiting and not self._noted:
             return
         with self._writing() as connection:
             marks = ", ".join("?" * 13)
             connection.executemany(f"INSERT INTO steps VALUES ({marks})", self._waiting)
             connection.executemany(_TARGET, [_as_target(step) for step in self._waiting])
+            connection.executemany(_FACT, list(self._noted.items()))
         self._waiting.clear()
+        self._noted.clear()
 
     def finish_run(self, report: RunReport) -> None:
         self._flush()
@@ -152,11 +156,20 @@ class SqliteState:
 
     def put(self, key: str, value: str) -> None:
         with self._writing() as connection:
-            connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (key, value))
+            connection.execute(_FACT, (key, value))
+            self._noted.pop(key, None)
+
+    def note(self, key: str, value: str) -> None:
+        self._noted[key] = value
 
     def close(self) -> None:
-        self._flush()
-        self._connection.close()
+        try:
+            self._flush()
+        finally:
+            self._connection.close()
+
+
+_FACT = "INSERT OR REPLACE INTO facts VALUES (?, ?)"
 
 
 _TARGET = """
