@@ -127,8 +127,8 @@ class Mini:
         """Run to the end (or to its death). `code`: the exit code it must have, None for any."""
         process = self.start(day, verb, **environment)
         out, err = process.communicate(timeout=120)
-        lines = out.splitlines()[1:]
-        done = Done(process.returncode, json.loads(lines[-1]) if lines else None, err)
+        reports = [line for line in out.splitlines() if line.startswith("{")]
+        done = Done(process.returncode, json.loads(reports[-1]) if reports else None, err)
         assert code is None or done.code == code, f"exit {done.code}, not {code}\n{out}\n{err}"
         return done
 

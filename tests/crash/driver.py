@@ -1,7 +1,7 @@
 """One verb of the Python API in a process that may be killed: `driver.py PROJECT VERB NOW`.
 
 The time is given, so that a disturbed and an undisturbed history can be compared down to their time stamps. Prints
-`ready` when the work begins and the report's status and steps as one line of JSON when it ends.
+`ready` when the work begins, `begun STEP` for each step, and the report as one line of JSON when it ends.
 """
 
 from __future__ import annotations
@@ -12,24 +12,34 @@ import sys
 from datetime import datetime
 
 from penstock import Project
+from penstock.domain.event import StepStarted
 from penstock.errors import PenstockError
+
+
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def tell(event: object) -> None:
+    if isinstance(event, StepStarted):
+        say(f"begun {event.step}")
 
 
 def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     where, verb, now = sys.argv[1:]
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
+    say("ready")
     try:
-        report = getattr(Project(where), verb)(now=datetime.fromisoformat(now))
+        report = getattr(Project(where), verb)(now=datetime.fromisoformat(now), emit=tell)
     except PenstockError as error:
-        sys.stdout.write(json.dumps({"error": error.code, "message": str(error)}) + "\n")
+        say(json.dumps({"error": error.code, "message": str(error)}))
         return error.exit_code
     steps = {
         step.step: [step.status.value, step.reason, [problem.code for problem in step.problems]]
         for step in report.steps
     }
-    sys.stdout.write(json.dumps({"status": report.status.value, "steps": steps}) + "\n")
+    say(json.dumps({"status": report.status.value, "steps": steps}))
     return report.exit_code
 
 

@@ -12,6 +12,7 @@ from penstock import registry
 from penstock.commands.identity import run_id
 from penstock.commands.observe import observe
 from penstock.commands.revision import revision
+from penstock.commands.signals import noted
 from penstock.commands.workspace import Workspace, utc_now
 from penstock.domain.event import StepFinished
 from penstock.domain.ledger import Ledger
@@ -190,7 +191,8 @@ def _walk(
         interrupt=work.interrupt,
     )
     try:
-        report = runner.run(plan, run)
+        with noted(runner.cancel):
+            report = runner.run(plan, run)
     except BaseException:
         state.finish_run(RunReport(run, plan.environment, Status.CRASHED, request.now, utc_now(), ()))
         raise

@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 
 from penstock.embedded.failure import translated
+from penstock.embedded.interruption import enrol
 from penstock.errors import DriverError, InternalError
 from penstock.quoting import literal
 
@@ -52,6 +53,7 @@ def connect(
     except BaseException:
         connection.close()
         raise
+    enrol(connection)
     return connection
 
 

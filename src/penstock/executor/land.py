@@ -11,7 +11,11 @@ from penstock.ports import ExtractRequest, SourceReader
 def land(step: LandStep, reader: SourceReader, work: Work) -> Outcome:
     """Extract what is new, batch by batch. What was landed before an error stays landed: it is durable and whole."""
     table = step.table
-    with work.landing_turn.held(), work.landing.staging(f"{work.run}-{table.id}") as staging:
+    with (
+        work.interruption.watched(),
+        work.landing_turn.held(),
+        work.landing.staging(f"{work.run}-{table.id}") as staging,
+    ):
         previous = work.landing.batches(table.source, table.name)
         request = ExtractRequest(table, work.roots[table.source], previous, staging, work.started)
         landed = [work.landing.commit(table, extract, work.run, work.started) for extract in reader.extract(request)]

@@ -19,6 +19,8 @@ from penstock.executor.work import Outcome
 from penstock.ports import Emit
 
 Do = Callable[[Step], Outcome]
+PATIENCE = 0.2
+"""Seconds after which the walk looks whether it was cancelled, and interrupts again what does not end."""
 
 
 def target_of(step: Step) -> str:
@@ -36,7 +38,8 @@ def target_of(step: Step) -> str:
 
 class Runner:
     """Runs one plan once. `do` carries a step out and may be called from several threads at the same time;
-    `interrupt` stops the statements that are running; `emit` is called from the thread that calls `run` only."""
+    `interrupt` stops what is running, as far as it can, and is called again until all has ended; `emit` is called from
+    the thread that calls `run` only."""
 
     def __init__(
         self,
@@ -73,17 +76,31 @@ class Runner:
                     while self._ready and len(running) < self._threads:
                         self._start(run, pool, running)
                     if running:
-                        done, running = wait(running, return_when=FIRST_COMPLETED)
-                        for future in done:
-                            self._settle(run, future.result())
-                except KeyboardInterrupt:
-                    self._cancelled = True
-                    self._interrupt()
+                        self._wait(run, running)
+                except KeyboardInterrupt:  # of a caller with a signal handler of its own
+                    self.cancel()
+        except BaseException:
+            self._interrupt()
+            raise
         finally:
-            pool.shutdown(wait=not self._cancelled)
+            pool.shutdown(cancel_futures=True)  # waits: nobody may close the warehouse under a step
         report = RunReport(run, plan.environment, self._status(), started, self._now(), tuple(self._results.values()))
         self._emit(RunFinished(report))
         return report
+
+    def cancel(self) -> None:
+        """Begin no further step, interrupt what is running, and end. May be called at any time, by a signal too."""
+        self._cancelled = True
+
+    def _wait(self, run: str, running: set[Future[StepResult]]) -> None:
+        """For the next step to end. A cancelled run interrupts again and again: a step between two statements does not
+        notice."""
+        done, _ = wait(running, timeout=PATIENCE, return_when=FIRST_COMPLETED)
+        for future in done:
+            running.discard(future)
+            self._settle(run, future.result())
+        if self._cancelled and running:
+            self._interrupt()
 
     def _prepare(self, plan: Plan) -> None:
         self._steps = {step.id: step for step in plan.steps}

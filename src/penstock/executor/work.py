@@ -12,6 +12,7 @@ from penstock.domain.ledger import Ledger
 from penstock.domain.project import Parameter
 from penstock.domain.relation import RelationName
 from penstock.domain.run import Status
+from penstock.embedded.interruption import Interruption
 from penstock.errors import InternalError
 from penstock.executor.ledger import Committer
 from penstock.executor.turn import Turn
@@ -72,6 +73,7 @@ class Work:
         self.now = now
         self.started = started or now()
         self.landing_turn = Turn(lambda: landing.lock(command, wait))
+        self.interruption = Interruption()
         self.refresh = refresh
         self.bound = bound
         self._warehouse = warehouse
@@ -99,5 +101,6 @@ class Work:
         return session
 
     def interrupt(self) -> None:
+        self.interruption.interrupt()
         if self._warehouse is not None:
             self._warehouse.interrupt()

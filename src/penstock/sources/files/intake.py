@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from penstock.domain.batch import SourceFile
 from penstock.domain.source import SourceTable
+from penstock.embedded.interruption import pause
 from penstock.errors import DataError, DriverError, Location, PenstockError
 from penstock.sources.files.listing import Found, format_of
 
@@ -154,6 +155,7 @@ def _drain(chunks: Iterator[bytes], check: Check | None, spool: Path | None) -> 
 def _raw(found: Found, see: Callable[[bytes], None] | None = None) -> Iterator[bytes]:
     with found.full.open("rb", buffering=0) as file:
         while chunk := file.read(CHUNK):
+            pause()
             if see is not None:
                 see(chunk)
             yield chunk
