@@ -53,9 +53,10 @@ class CsvCheck:
         plain = rb"[^%b\r\n]*+" % d
         self._field = rb"(?:%b|(?! ?%b)%b)" % (self._quoted_field.pattern, q, plain) if self._quoted_field else plain
         self._record = re.compile(rb"(?:%b%b)*+%b(\r\n|\n|\r)" % (self._field, d, self._field))
-        self._doubts = [self._delimiter + b"\n", self._delimiter + b"\r"]
+        # by their rarest byte, which is looked for first: one byte is found several times faster than two
+        self._doubts = [(b"\n", self._delimiter + b"\n"), (b"\r", self._delimiter + b"\r")]
         if quote:
-            self._doubts += [b" " + self._quote, self._quote + b" "]
+            self._doubts += [(self._quote, b" " + self._quote), (self._quote, self._quote + b" ")]
 
     def feed(self, chunk: bytes) -> None:
         if not chunk:
@@ -70,7 +71,7 @@ class CsvCheck:
             self._read_first(self._head)
         if not self._doubtful:
             seam = self._tail[-1:] + chunk[:1]
-            self._doubtful = any(doubt in chunk or doubt == seam for doubt in self._doubts)
+            self._doubtful = any(doubt == seam or (rare in chunk and doubt in chunk) for rare, doubt in self._doubts)
         self.size += len(chunk)
         self._lines += chunk.count(self.newline[-1:])
         self._tail = (self._tail + chunk[-2:])[-2:]

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _MEMORY = "1GB"
 _THREADS = 2
+_PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, DICTIONARY_SIZE_LIMIT 4096"
+"""Against the defaults (snappy, large dictionaries): a sixth less work and half the bytes for mostly unique text."""
 
 
 def extract(request: ExtractRequest, files: Sequence[Found], suspects: Sequence[Found]) -> Iterator[Extract]:
@@ -172,7 +174,7 @@ class Extraction:
         return count
 
     def _copy(self, rows: str, target: Path) -> int:
-        row = self.connection.execute(f"COPY ({rows}) TO {literal(str(target))} (FORMAT parquet)").fetchone()
+        row = self.connection.execute(f"COPY ({rows}) TO {literal(str(target))} ({_PARQUET})").fetchone()
         return int(row[0]) if row else 0
 
     def _refuse_empty(self, rows: str, bound: str | None, files: Sequence[Ready]) -> None:

@@ -1,0 +1,1 @@
+"""How fast Penstock is, as ratios against DuckDB alone on the same machine at the same time."""
