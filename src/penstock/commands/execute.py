@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -39,7 +39,8 @@ LAST_COMMIT = "last_commit"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """How a verb wants its plan made and walked. `now` fixes the run's time; later moments are read from the clock."""
+    """How a verb wants its plan made and walked. `now` fixes the run's time; later moments are read from the clock.
+    `run`: the run that this walk goes on with, None for a run of its own."""
 
     command: str
     now: datetime
@@ -51,6 +52,7 @@ class Request:
     keep: Callable[[Step], bool] = lambda step: True
     sources: bool = True
     always_export: bool = False
+    run: str | None = None
 
 
 def ignore(event: object) -> None:
@@ -93,7 +95,7 @@ def land_only(space: Workspace, request: Request) -> RunReport:
 
 
 def execute(
-    space: Workspace, request: Request, *, after: Callable[[RunReport, StateStore], None] | None = None
+    space: Workspace, request: Request, *, after: Callable[[Walked, StateStore], None] | None = None
 ) -> RunReport:
     """Plan and walk in the environment's own warehouse. `after` is called when the warehouse is closed again."""
     with ExitStack() as stack:
@@ -110,17 +112,20 @@ def execute(
             warehouse.checkpoint()
         warehouse.close()
         if after is not None:
-            after(walked.report, state)
+            after(walked, state)
         return walked.report
 
 
 @dataclass(frozen=True, slots=True)
 class Walked:
-    """What came of a walk: its report, the last commit number afterwards, whether there were new commits."""
+    """What came of a walk: its report, the last commit number afterwards, whether there were new commits; the stamp of
+    each source table when the walk was planned, the batches that are loaded now."""
 
     report: RunReport
     last: int
     changed: bool
+    sources: Mapping[str, str]
+    loaded: Collection[str]
 
 
 def walk_in(space: Workspace, request: Request, warehouse: Warehouse, state: StateStore, *, mirrored: bool) -> Walked:
@@ -133,12 +138,19 @@ def walk_in(space: Workspace, request: Request, warehouse: Warehouse, state: Sta
     reach("run.prepared")
     if mirrored:
         _check_mirror(ledger, state)
-    run = run_id(request.now)
-    plan = _planned(space, request, observe(space, ledger, sources=request.sources))
+    run = request.run or run_id(request.now)
+    observed = observe(space, ledger, sources=request.sources)
+    plan = _planned(space, request, observed)
     committer = ledgers.Committer(warehouse, run, ledger, utc_now)
     work = _work(space, request, run, ledger, warehouse, committer)
     report = _walk(space, request, plan, work, state, mirrored=mirrored)
-    return Walked(report, committer.last, committer.last != ledger.last)
+    return Walked(
+        report,
+        committer.last,
+        committer.last != ledger.last,
+        {table: pending.stamp for table, pending in observed.pending.items()},
+        ledgers.read(session).loaded,
+    )
 
 
 def _work(
@@ -181,7 +193,8 @@ def _walk(
             state.finish_step(run, event.result, utc_now())
         emit(event)
 
-    state.start_run(run, space.environment.name, request.command, revision(space.root), request.now)
+    if request.run is None:
+        state.start_run(run, space.environment.name, request.command, revision(space.root), request.now)
     runner = Runner(
         lambda step: retried(lambda: _do(step, space, work, always_export=request.always_export)),
         threads=space.threads,

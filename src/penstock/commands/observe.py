@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from hashlib import sha256
 
 from penstock import __version__
@@ -52,6 +52,16 @@ def settled(space: Workspace) -> str | None:
     except (PenstockError, OSError):
         return None
     return sha256("\n".join(parts).encode()).hexdigest()
+
+
+def still(space: Workspace, sources: Mapping[str, str], loaded: Collection[str]) -> bool:
+    """Whether nothing came in while a run worked: sources have the stamps they had when it was planned, and it has
+    loaded all that is landed. To be asked after the fingerprint was taken: what comes later changes that."""
+    return all(
+        _stamp(space, table) == sources.get(table.id)
+        and all(batch.id in loaded for batch in space.landing.batches(table.source, table.name))
+        for table in space.project.tables
+    )
 
 
 def _stamp(space: Workspace, table: SourceTable) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from penstock.commands.observe import settled
+from penstock.commands.observe import settled, still
 from penstock.commands.workspace import Workspace, open_workspace, utc_now
 from penstock.domain.event import RunFinished, RunStarted
 from penstock.domain.run import RunReport, Status
@@ -73,7 +73,7 @@ def _run(
     wait: float,
 ) -> RunReport:
     from penstock.commands.bind import check
-    from penstock.commands.execute import Request, chosen, execute
+    from penstock.commands.execute import Request, Walked, chosen, execute
     from penstock.commands.selection import models
 
     bound = check(space)
@@ -87,11 +87,11 @@ def _run(
         refresh=models(space.project, full_refresh),
     )
 
-    def after(report: RunReport, state: StateStore) -> None:
-        if select or exclude or report.status not in {Status.SUCCESS, Status.UNCHANGED}:
+    def after(walked: Walked, state: StateStore) -> None:
+        if select or exclude or walked.report.status not in {Status.SUCCESS, Status.UNCHANGED}:
             return
         stamp = settled(space)
-        if stamp is not None:
+        if stamp is not None and still(space, walked.sources, walked.loaded):
             state.put(SETTLED, stamp)
 
     return execute(space, request, after=after)

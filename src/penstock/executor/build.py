@@ -42,7 +42,7 @@ def _make(step: BuildStep, work: Work, inputs: dict[RelationName, int], reason: 
     model, session = step.model, work.session
     with ExitStack() as stack:
         if model.language == "python":
-            rows = python_model.call(model, work.root, work.warehouse.session)
+            rows = python_model.call(model, work.root, work.warehouse.session, stack)
             stack.enter_context(session.register(python_model.INPUT, rows))
             select = python_model.check_columns(model, session)
         else:

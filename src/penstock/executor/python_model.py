@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
+from contextlib import ExitStack
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
@@ -16,31 +17,28 @@ from penstock.quoting import columns, qualified
 INPUT = "_penstock_rows"
 
 
-def call(model: Model, root: Path, open_session: Callable[[], Session]) -> ArrowStream:
+def call(model: Model, root: Path, open_session: Callable[[], Session], resources: ExitStack) -> ArrowStream:
     """Import the model's file and call `model` with one Arrow stream per relation it reads, in that order.
 
-    Each stream has a session of its own: an open result and a new statement do not go together. Raises UserError
+    Each stream has a session of its own: an open result and a new statement do not go together. They are closed with
+    `resources`, when the result has been read: it may be a stream that reads the inputs as it goes. Raises UserError
     when the file cannot be imported, the function raises, or the result is not Arrow.
     """
     function = _function(model, root)
-    sessions: list[Session] = []
-    try:
-        streams = []
-        for relation in model.reads:
-            sessions.append(open_session())
-            streams.append(sessions[-1].arrow(f"SELECT * FROM {qualified(relation.layer, relation.name)}"))
-        result: Any = _told(model, root, lambda: function(*streams))
-        if not hasattr(result, "__arrow_c_stream__"):
-            raise UserError(
-                f"{model.relation}: expected model() to return Arrow data, found {type(result).__name__}",
-                code="PYTHON_MODEL_RESULT",
-                location=model.location,
-                hint="return a pyarrow.Table, a polars or pandas DataFrame, or anything with __arrow_c_stream__",
-            )
-        return result  # type: ignore[no-any-return]  # checked just above, by what it can do
-    finally:
-        for session in sessions:
-            session.close()
+    streams = []
+    for relation in model.reads:
+        session = open_session()
+        resources.callback(session.close)
+        streams.append(session.arrow(f"SELECT * FROM {qualified(relation.layer, relation.name)}"))
+    result: Any = _told(model, root, lambda: function(*streams))
+    if not hasattr(result, "__arrow_c_stream__"):
+        raise UserError(
+            f"{model.relation}: expected model() to return Arrow data, found {type(result).__name__}",
+            code="PYTHON_MODEL_RESULT",
+            location=model.location,
+            hint="return a pyarrow.Table, a polars or pandas DataFrame, or anything with __arrow_c_stream__",
+        )
+    return result  # type: ignore[no-any-return]  # checked just above, by what it can do
 
 
 def _function(model: Model, root: Path) -> Callable[..., Any]:
