@@ -45,7 +45,8 @@ class Session(Protocol):
         """Make `rows` readable as the unqualified table `name` while the context lasts."""
 
     def transaction(self) -> AbstractContextManager[None]:
-        """BEGIN … COMMIT; any exception rolls back. An exception from COMMIT itself is `UnknownCommit`-coded."""
+        """BEGIN … COMMIT; any exception rolls back. An exception from COMMIT itself has the code
+        COMMIT_UNKNOWN and, as its cause, the PenstockError that says what went wrong."""
 
     def close(self) -> None: ...
 

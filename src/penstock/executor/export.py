@@ -7,6 +7,7 @@ from pathlib import Path
 
 from penstock.domain.plan import ExportStep
 from penstock.domain.run import Status
+from penstock.executor.ledger import either_way
 from penstock.executor.work import Outcome, Work, unchanged
 from penstock.failpoint import reach
 from penstock.planner.plan import export_fingerprint, positions
@@ -29,7 +30,7 @@ def export(step: ExportStep, exporter: Exporter, publish: Publish, work: Work, *
         lambda target: exporter.write(ExportRequest(step.export, session, target)), step.export.path, work.run
     )
     reach("export.before_note")
-    with session.transaction():
+    with either_way(session):
         session.execute("DELETE FROM _penstock.exports WHERE export = ?", (step.export.name,))
         session.execute(
             "INSERT INTO _penstock.exports VALUES (?, ?, ?, ?, ?, ?)",

@@ -22,6 +22,7 @@ from penstock.quoting import identifier
 SCHEMA = "_penstock"
 QUARANTINE = '"_penstock"."quarantine"'
 VERSION = "1"
+UNKNOWN = "COMMIT_UNKNOWN"
 _TABLES = (
     "meta (key VARCHAR NOT NULL, value VARCHAR NOT NULL)",
     "commits (number BIGINT PRIMARY KEY, relation VARCHAR NOT NULL, run VARCHAR NOT NULL, step VARCHAR NOT NULL, "
@@ -46,7 +47,7 @@ def prepare(session: Session, environment: str, layers: tuple[str, ...]) -> None
     present = {str(row[0]) for row in session.query("SELECT schema_name FROM information_schema.schemata").rows}
     wanted = [name for name in (SCHEMA, *layers) if name not in present]
     if wanted:
-        with session.transaction():
+        with either_way(session):
             for name in wanted:
                 session.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(name)}")
             for table in _TABLES:
@@ -94,6 +95,18 @@ def read(session: Session) -> Ledger:
     return Ledger(commits, applied, dict(loaded), last, existing, exported)
 
 
+@contextmanager
+def either_way(session: Session) -> Iterator[None]:
+    """A transaction that may be made again: when its COMMIT fails nobody needs to know whether it happened."""
+    try:
+        with session.transaction():
+            yield
+    except PenstockError as error:
+        if error.code == UNKNOWN and isinstance(error.__cause__, PenstockError):
+            raise error.__cause__ from error
+        raise
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """What one step commits beside its data."""
@@ -134,7 +147,7 @@ class Committer:
                 with session.transaction():
                     yield work
             except PenstockError as error:
-                if error.code != "COMMIT_UNKNOWN" or work.number is None or not self._committed(work.number):
+                if error.code != UNKNOWN or not self._in_ledger(work.number, error):
                     raise
             if work.number is not None and work.entry is not None:
                 reach("ledger.committed")
@@ -157,14 +170,21 @@ class Committer:
         if not session.query("SELECT 1 FROM _penstock.commits WHERE number = ?", (number,)).rows:
             raise InternalError(f"commit {number} was reported and is not in the ledger", code="COMMIT_LOST")
 
-    def _committed(self, number: int) -> bool:
-        session = self._warehouse.session()
-        try:
-            return bool(session.query("SELECT 1 FROM _penstock.commits WHERE number = ?", (number,)).rows)
-        except PenstockError:
-            return False
-        finally:
-            session.close()
+    def _in_ledger(self, number: int | None, unknown: PenstockError) -> bool:
+        """Whether a commit happened after all. Raises what went wrong when it surely did not, or when there was nothing
+        in it that a next run would miss."""
+        if number is not None:
+            session = self._warehouse.session()
+            try:
+                if session.query("SELECT 1 FROM _penstock.commits WHERE number = ?", (number,)).rows:
+                    return True
+            except PenstockError:  # the engine has given up: it is asked again when the warehouse is opened next
+                return False
+            finally:
+                session.close()
+        if isinstance(unknown.__cause__, PenstockError):
+            raise unknown.__cause__ from unknown
+        return False
 
 
 class Transaction:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ from penstock.errors import DriverError, StateError
 from penstock.state.migrations import MIGRATIONS
 
 FILE = "state.sqlite"
+ROOM = 1 << 20
+"""Bytes free below which a disk counts as full."""
 GROUP = 50
 """Steps that may wait in memory before they are written."""
 
@@ -195,13 +198,18 @@ def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        full = "disk is full" in str(error)
+        full = "disk is full" in str(error) or ("disk I/O error" in str(error) and _no_room(path.parent))
         raise DriverError(
-            f"the state store {path.name} cannot be used: {error}",
+            f"the state store {path.name} cannot be {'written: the disk is full' if full else f'used: {error}'}",
             code="DISK_FULL" if full else "STATE_UNUSABLE",
             hint="free some space and run again" if full else "it holds history only: move it away and run again",
             transient=full,
         ) from error
+
+
+def _no_room(folder: Path) -> bool:
+    """SQLite says `disk I/O error` when there is no room for its shared memory file."""
+    return shutil.disk_usage(folder).free < ROOM
 
 
 def _alive(pid: int) -> bool:

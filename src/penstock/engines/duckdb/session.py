@@ -119,7 +119,7 @@ class DuckSession:
                 code="COMMIT_UNKNOWN",
                 hint="run again: the ledger in the warehouse says what was committed",
                 transient=True,
-            ) from error
+            ) from cause
 
     def _rollback(self) -> None:
         with contextlib.suppress(duckdb.Error):  # the engine may have ended the transaction itself
