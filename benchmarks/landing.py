@@ -82,6 +82,7 @@ def measure(work: Path, *, rows: int = ROWS, times: int = 3) -> Figures:
         "csv_mb": round(csv.stat().st_size / 1e6),
         **{f"{name}_cpu_s": middle(seconds) for name, seconds in found.items()},
         "ratio_to_copy": ratio(ours, found["copy"]),
+        "ratio_to_copy_as_text": ratio(ours, found["copy_as_text"]),
         "ratio_to_copy_and_load": ratio(ours, found["copy_and_load"]),
         "ratio_of_landing_to_copy_as_text": ratio(found["penstock_land"], found["copy_as_text"]),
         "target_ratio_to_copy": 2.0,

@@ -24,7 +24,6 @@ duplicates and sets nothing aside.
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import sys
 from pathlib import Path
@@ -68,7 +67,14 @@ def prepared(work: Path, orders: int) -> Path:
         shutil.rmtree(root / "exports")
         for path in (root / "inbox").glob("*.csv"):
             path.unlink()
-        generator = [sys.executable, "-m", "penstock.examples.shop_data", root / "inbox", "--orders", str(orders)]
+        generator: list[str | Path] = [
+            sys.executable,
+            "-m",
+            "penstock.examples.shop_data",
+            root / "inbox",
+            "--orders",
+            str(orders),
+        ]
         cost(generator, work)
         penstock("land", cwd=root)
         done.touch()
@@ -78,7 +84,7 @@ def prepared(work: Path, orders: int) -> Path:
 def landed(root: Path, table: str) -> tuple[Path, str]:
     """The data file of the table's one batch, and the batch's name."""
     (manifest,) = (root / "data/dev/landing/shop" / table).rglob("*.json")
-    return manifest.with_suffix(".parquet"), f"shop.{table}.{json.loads(manifest.read_text())['seq']:06d}"
+    return manifest.with_suffix(".parquet"), f"shop.{table}/{manifest.stem}"
 
 
 def by_hand(root: Path) -> str:

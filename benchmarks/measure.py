@@ -32,7 +32,7 @@ Figures = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one process took. `cpu`, `wall`: seconds; `peak`: MiB of memory at most at one time."""
+    """What one process took. `cpu`: seconds, user and system; `peak`: MiB of memory at most at one time."""
 
     cpu: float
     peak: float
@@ -53,9 +53,10 @@ class Benchmark(Protocol):
 def cost(command: Sequence[str | Path], cwd: Path, *, environment: Mapping[str, str] | None = None) -> Cost:
     """Run `command` to its end. Raises Failed with the end of what it printed when it does not succeed."""
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    words = [str(part) for part in command]
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
-            [str(part) for part in command],
+            words,
             cwd=cwd,
             env={**kept, **(environment or {})},
             stdin=subprocess.DEVNULL,
@@ -67,7 +68,7 @@ def cost(command: Sequence[str | Path], cwd: Path, *, environment: Mapping[str, 
         if process.returncode != 0:
             output.seek(0)
             printed = output.read().decode(errors="replace")[-2000:]
-            raise Failed(f"{' '.join(process.args)} ended with {process.returncode}:\n{printed}")
+            raise Failed(f"{' '.join(words)} ended with {process.returncode}:\n{printed}")
     scale = 2**20 if sys.platform == "darwin" else 2**10
     return Cost(used.ru_utime + used.ru_stime, used.ru_maxrss / scale)
 

@@ -20,20 +20,12 @@ from penstock.domain.source import SourceTable
 from penstock.errors import Location, PenstockError, Problem, ProjectError
 from penstock.graph.order import CycleFound
 from penstock.materializations.build import check_output
-from penstock.materializations.history import APPEND_META, META
+from penstock.materializations.history import APPEND_META, META, META_TYPES
 from penstock.materializations.typing import typed
 from penstock.planner.plan import in_order
 from penstock.ports import Session
 from penstock.quoting import identifier, qualified
 from penstock.sql.render import bind_parameters
-
-_META_TYPES = {
-    "processing_ts": "TIMESTAMP",
-    "valid_from": "TIMESTAMP",
-    "valid_to": "TIMESTAMP",
-    "is_current": "BOOLEAN",
-    "_batch": "VARCHAR",
-}
 
 
 @dataclass(slots=True)
@@ -137,7 +129,7 @@ def _source(table: SourceTable, found: Sequence[Column] | None, bound: Bound, se
         return
     declared = {column.name.lower(): column for column in table.columns}
     own = tuple(Column(column.name, typed(column, declared.get(column.name.lower())).type) for column in found)
-    meta = tuple(Column(name, _META_TYPES[name]) for name in (META if table.key else APPEND_META))
+    meta = tuple(Column(name, META_TYPES[name]) for name in (META if table.key else APPEND_META))
     _create(table.stored, (*own, *meta), bound, session)
     if table.key:
         _create(table.relation, (*own, meta[0]), bound, session)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -66,7 +66,7 @@ def load_batch(table: SourceTable, batch: Manifest, data: str, loading: Loading,
     coming = history.incoming(
         table, landed, found, batch=batch.id, processing_ts=at, full=batch.extract is ExtractKind.FULL
     )
-    counts = _apply(coming, before, loading)
+    counts = _apply(coming, before, () if present else _dense(coming, data, session), loading)
     session.execute(
         "INSERT INTO _penstock.batches VALUES (?, ?, ?, CAST(? AS TIMESTAMP), ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (batch.id, str(table.relation), batch.sha256, at, *counts.as_dict().values(), loading.run, loading.now),
@@ -93,7 +93,19 @@ def _stored_columns(table: SourceTable, session: Session) -> tuple[Column, ...]:
     return tuple(c for c in session.describe(f"SELECT * FROM {history.stored(table)}") if c.name not in meta)
 
 
-def _apply(coming: history.Incoming, before: tuple[Column, ...] | None, loading: Loading) -> Counts:
+def _dense(coming: history.Incoming, data: str, session: Session) -> Collection[str]:
+    """Text columns for which whoever wrote the Parquet file found no dictionary worth keeping, in no part of it."""
+    text = {column.name for column in coming.columns if column.type == "VARCHAR"}
+    found = session.query(
+        f"SELECT path_in_schema FROM parquet_metadata({literal(data)}) GROUP BY path_in_schema "
+        "HAVING bool_and(NOT contains(encodings, 'DICTIONARY'))"
+    )
+    return text & {row[0] for row in found.rows}
+
+
+def _apply(
+    coming: history.Incoming, before: tuple[Column, ...] | None, dense: Collection[str], loading: Loading
+) -> Counts:
     session = loading.session
     rows_in, no_key, bad, keys = session.query(history.census(coming)).rows[0]
     counts = Counts(rows_in=rows_in)
@@ -107,7 +119,8 @@ def _apply(coming: history.Incoming, before: tuple[Column, ...] | None, loading:
     rows = history.source(coming, judged=not clean)
     good = rows_in - counts.quarantined - counts.duplicates
     if before is None:
-        session.execute(history.create(coming, rows))
+        for statement in history.create(coming, rows, dense):
+            session.execute(statement)
         counts.inserted = good
     else:
         fitted = _fit(coming, before, session)

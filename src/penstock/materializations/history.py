@@ -9,7 +9,7 @@ runs it in one transaction and reads the counts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from penstock.domain.ledger import RelationKind
@@ -23,6 +23,13 @@ CHANGED = "_penstock_changed"
 SUSPECTS = "_penstock_suspects"
 META = ("processing_ts", "valid_from", "valid_to", "is_current", "_batch")
 APPEND_META = ("processing_ts", "_batch")
+META_TYPES = {
+    "processing_ts": "TIMESTAMP",
+    "valid_from": "TIMESTAMP",
+    "valid_to": "TIMESTAMP",
+    "is_current": "BOOLEAN",
+    "_batch": "VARCHAR",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,9 +211,21 @@ def _stamped(batch: Incoming) -> str:
     )
 
 
-def create(batch: Incoming, rows: str) -> str:
-    """The first batch makes the table."""
-    return f"CREATE TABLE {stored(batch.table)} AS SELECT *, {_stamped(batch)} FROM {rows} AS b"
+def create(batch: Incoming, rows: str, dense: Collection[str] = ()) -> tuple[str, ...]:
+    """The first batch makes the table. `dense` names text columns in which hardly a value repeats: looking for a
+    dictionary in them is most of the work of writing a table, and zstd does it in half, to read as fast."""
+    selected = f"SELECT *, {_stamped(batch)} FROM {rows} AS b"
+    if not dense:
+        return (f"CREATE TABLE {stored(batch.table)} AS {selected}",)
+    own = [
+        f"{identifier(column.name)} {column.type}{' USING COMPRESSION zstd' if column.name in dense else ''}"
+        for column in batch.columns
+    ]
+    meta = [f"{name} {META_TYPES[name]}" for name in (META if batch.table.key else APPEND_META)]
+    return (
+        f"CREATE TABLE {stored(batch.table)} ({', '.join([*own, *meta])})",
+        f"INSERT INTO {stored(batch.table)} {selected}",
+    )
 
 
 def insert(batch: Incoming, rows: str) -> str:
