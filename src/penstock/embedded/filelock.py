@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from penstock.embedded.home import usable
 from penstock.errors import Locked
 
 
@@ -30,8 +31,9 @@ def held(
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[None]:
     """Hold `path` exclusively (or `shared` with other readers). Raises Locked, naming the holder, after `wait` s."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with usable(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         until = clock() + wait
         while True:
@@ -43,9 +45,10 @@ def held(
                     raise _locked(path, descriptor, wait) from None
                 sleep(0.05)
         if not shared:
-            os.ftruncate(descriptor, 0)
             note = {"pid": os.getpid(), "host": socket.gethostname(), "for": locked_for}
-            os.pwrite(descriptor, json.dumps(note).encode(), 0)
+            with usable(path.parent):
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, json.dumps(note).encode(), 0)
         yield
     finally:
         os.close(descriptor)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.domain.run import RunReport, Status, StepResult
+from penstock.embedded.home import usable
 from penstock.errors import DriverError, StateError
 from penstock.state.migrations import MIGRATIONS
 
@@ -33,7 +34,8 @@ class SqliteState:
     """Implements ports.StateStore. Used by one thread."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with usable(path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
         self._waiting: list[tuple[Any, ...]] = []
         self._noted: dict[str, str] = {}
         self._position = 0
@@ -41,7 +43,8 @@ class SqliteState:
         with _told(path):
             self._connection = sqlite3.connect(path, timeout=30, isolation_level=None)
             try:
-                path.chmod(0o600)
+                with usable(path.parent):
+                    path.chmod(0o600)
                 self._connection.execute("PRAGMA journal_mode = WAL")
                 self._connection.execute("PRAGMA synchronous = FULL")
                 self._connection.row_factory = sqlite3.Row

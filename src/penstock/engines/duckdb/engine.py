@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from penstock.embedded import filelock
+from penstock.embedded.home import usable
 from penstock.errors import PenstockError, StateError
 from penstock.ports import Warehouse, WarehouseOptions
 
@@ -47,8 +48,9 @@ class DuckEngine:
         stack = ExitStack()
         try:
             stack.enter_context(_locked(options))
-            for folder in (options.home, *options.folders):
-                folder.mkdir(parents=True, exist_ok=True)
+            with usable(options.home):
+                for folder in (options.home, *options.folders):
+                    folder.mkdir(parents=True, exist_ok=True)
             connection = connect(
                 path,
                 read_only=options.read_only,
@@ -57,7 +59,8 @@ class DuckEngine:
                 memory_limit=options.memory_limit,
             )
             stack.callback(connection.close)
-            path.chmod(0o600)
+            with usable(options.home):
+                path.chmod(0o600)
         except BaseException:
             stack.close()
             raise
@@ -69,7 +72,8 @@ class DuckEngine:
             beside = options.home / ".rebuild"
             shutil.rmtree(beside, ignore_errors=True)
             yield replace(options, home=beside)
-            _swap(beside / FILE, options.home / FILE)
+            with usable(options.home):
+                _swap(beside / FILE, options.home / FILE)
             shutil.rmtree(beside, ignore_errors=True)
 
 
