@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from hashlib import sha256
 
 from penstock.errors import InternalError
@@ -74,8 +75,13 @@ def _block_end(text: str, start: int) -> tuple[int, bool]:
     return len(text), False
 
 
-def tokens(text: str) -> Iterator[Token]:
-    """Every token of `text`, blanks and comments too."""
+@lru_cache(maxsize=8)
+def tokens(text: str) -> tuple[Token, ...]:
+    """Every token of `text`, blanks and comments too. Remembered: half a dozen readers ask for those of one model."""
+    return tuple(_scanned(text))
+
+
+def _scanned(text: str) -> Iterator[Token]:
     position = 0
     while position < len(text):
         match = _PATTERN.match(text, position)
