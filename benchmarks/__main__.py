@@ -1,4 +1,4 @@
-"""Every benchmark, one after another: `python -m benchmarks` or `make bench`. About ten minutes and 10 GB of disk.
+"""Every benchmark, one after another: `python -m benchmarks` or `make bench`. About fifteen minutes and 10 GB of disk.
 
     python -m benchmarks [NAME …] [--rows N] [--orders N] [--models N] [--times N] [--out FILE] [--work FOLDER]
 
