@@ -13,11 +13,14 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from penstock.embedded.home import usable
 from penstock.errors import Locked
+
+READERS = "a process that reads (query, show or plan)"
+"""They share the lock and do not sign it; a writer that was killed has signed it and is gone."""
 
 
 @contextmanager
@@ -49,17 +52,34 @@ def held(
             with usable(path.parent):
                 os.ftruncate(descriptor, 0)
                 os.pwrite(descriptor, json.dumps(note).encode(), 0)
-        yield
+        try:
+            yield
+        finally:
+            if not shared:
+                with suppress(OSError):
+                    os.ftruncate(descriptor, 0)  # or it would be taken for the holder when readers hold the lock next
     finally:
         os.close(descriptor)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # somebody else's process, but a process
+    return True
 
 
 def _locked(path: Path, descriptor: int, wait: float) -> Locked:
     try:
         note = json.loads(os.pread(descriptor, 4096, 0))
         holder = f"`{note['for']}` (pid {note['pid']} on {note['host']})"
+        if note["host"] == socket.gethostname() and not _alive(int(note["pid"])):
+            holder = READERS
     except (ValueError, KeyError, TypeError):
-        holder = "another process"
+        holder = READERS
     waited = f" after waiting {wait:g} s" if wait else ""
     return Locked(
         f"{path.parent.name} is in use by {holder}{waited}",
