@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import threading
+from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
@@ -23,14 +24,22 @@ HOURS = (
 )
 
 
-def cancelled(process: subprocess.Popen[str], begun: str, number: signal.Signals) -> dict[str, Any]:
-    """Send the signal when the step has begun; gives the report. A run that does not end fails by the time limit."""
+def cancelled(
+    process: subprocess.Popen[str], begun: str, number: signal.Signals, ready: Callable[[], bool] = lambda: True
+) -> dict[str, Any]:
+    """Send the signal when the step has begun and is `ready` for it; gives the report. A run that does not end
+    fails by the time limit."""
     assert process.stdout is not None
     for line in process.stdout:
         if line == f"begun {begun}\n":
             break
+    while not ready():
+        assert process.poll() is None, "it has ended already"
     process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    try:
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130, out + err
     report: dict[str, Any] = json.loads(out.splitlines()[-1])
     assert report["status"] == "cancelled"
@@ -67,7 +76,15 @@ def test_in_a_landing(history: Any, tmp_path: Any) -> None:
     big.write_bytes(zstandard.compress(b"day,page\n") + frame * 4000)
     source = mini.root / "sources" / "web.yml"
     source.write_text(source.read_text().replace("visits_*.csv", "visits_*"))
-    report = cancelled(mini.start(1), "land:web.visits", signal.SIGINT)
+    staging = mini.home / "landing" / ".staging"
+
+    def unpacking() -> bool:
+        try:
+            return any(path.stat().st_size > 1 << 20 for path in staging.rglob("text_*"))
+        except FileNotFoundError:
+            return False  # the folder of a table that is done has just been removed
+
+    report = cancelled(mini.start(1), "land:web.visits", signal.SIGINT, unpacking)
     assert report["steps"]["land:web.visits"][0] == "cancelled"
     assert not list((mini.home / "landing").rglob(".staging/*")), "unfinished files were left behind"
     big.unlink()

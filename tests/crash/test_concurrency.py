@@ -122,9 +122,8 @@ def test_a_file_that_arrives_during_a_run_is_seen_by_the_next_one(held: Held, hi
 def test_who_waits_comes_next_and_finds_nothing_to_do(held: Held) -> None:
     after = [
         subprocess.Popen(
-            ["penstock", *arguments, "--wait", "60"],
+            [sys.executable, "-m", "penstock", *arguments, "--wait", "60"],
             cwd=held.mini.root,
-            env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -44,9 +44,7 @@ def test_a_model_that_fails(second_day: Any, history: Any) -> None:
     assert outcome(again) == {"failed": SALES, "skipped": AFTER_SALES}
     path.write_text(good)
     repaired = second_day.run(1)
-    assert outcome(repaired) == {"success": SALES | AFTER_SALES}, (
-        "more or less than is missing"
-    )
+    assert outcome(repaired) == {"success": SALES | AFTER_SALES}, "more or less than is missing"
     assert second_day.contents() == history[1].contents()
 
 

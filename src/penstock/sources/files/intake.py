@@ -144,6 +144,7 @@ def _drain(chunks: Iterator[bytes], check: Check | None, spool: Path | None) -> 
     size = 0
     with spool.open("wb") if spool else nullcontext() as target:
         for chunk in chunks:
+            pause()  # a chunk of an archive may hold thousands of these
             size += len(chunk)
             if check is not None:
                 check.feed(chunk)
