@@ -126,7 +126,10 @@ class Mini:
     def run(self, day: int, verb: str = "run", *, code: int | None = 0, **environment: str) -> Done:
         """Run to the end (or to its death). `code`: the exit code it must have, None for any."""
         process = self.start(day, verb, **environment)
-        out, err = process.communicate(timeout=120)
+        try:
+            out, err = process.communicate(timeout=120)
+        finally:
+            process.kill()
         reports = [line for line in out.splitlines() if line.startswith("{")]
         done = Done(process.returncode, json.loads(reports[-1]) if reports else None, err)
         assert code is None or done.code == code, f"exit {done.code}, not {code}\n{out}\n{err}"

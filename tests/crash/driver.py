@@ -6,6 +6,7 @@ The time is given, so that a disturbed and an undisturbed history can be compare
 
 from __future__ import annotations
 
+import ctypes
 import json
 import signal
 import sys
@@ -27,7 +28,10 @@ def tell(event: object) -> None:
 
 
 def main() -> int:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs ignore SIGINT, and so would we
+        signal.signal(number, signal.default_int_handler)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: not to outlive the test, however that ends
     where, verb, now = sys.argv[1:]
     say("ready")
     try:

@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import threading
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 
 import pytest
@@ -29,17 +29,19 @@ def cancelled(
 ) -> dict[str, Any]:
     """Send the signal when the step has begun and is `ready` for it; gives the report. A run that does not end
     fails by the time limit."""
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line == f"begun {begun}\n":
-            break
-    while not ready():
-        assert process.poll() is None, "it has ended already"
-    process.send_signal(number)
     try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line == f"begun {begun}\n":
+                break
+        while not ready():
+            with suppress(subprocess.TimeoutExpired):
+                pytest.fail(f"it has ended already: {process.wait(0.02)}")
+        process.send_signal(number)
         out, err = process.communicate(timeout=60)
     finally:
         process.kill()
+        process.communicate()
     assert process.returncode == 130, out + err
     report: dict[str, Any] = json.loads(out.splitlines()[-1])
     assert report["status"] == "cancelled"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from penstock.commands.reading import reading
 from penstock.commands.workspace import open_workspace
 from penstock.domain.rows import Rows
 
@@ -16,8 +17,4 @@ def query(
     Raises UserError for SQL that does not work, Locked when a run holds the warehouse longer than `wait` seconds.
     """
     space = open_workspace(where, environment)
-    warehouse = space.engine.open(space.options("query", read_only=True, wait=wait))
-    try:
-        return warehouse.session().query(sql, limit=limit)
-    finally:
-        warehouse.close()
+    return reading(space, "query", wait, lambda session: session.query(sql, limit=limit))

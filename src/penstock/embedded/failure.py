@@ -86,3 +86,7 @@ def translated() -> Iterator[None]:
         yield
     except duckdb.Error as error:
         raise translate(error) from error
+    except RuntimeError as error:  # not one of DuckDB's own: a signal that Python saw while it executed
+        if str(error) != "Query interrupted":
+            raise
+        raise Cancelled("the statement was interrupted", code="CANCELLED") from error

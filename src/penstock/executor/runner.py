@@ -79,8 +79,8 @@ class Runner:
                         self._wait(run, running)
                 except KeyboardInterrupt:  # of a caller with a signal handler of its own
                     self.cancel()
-        except BaseException:
-            self._interrupt()
+        except BaseException:  # of a subscriber: what runs must end all the same, however late it is in beginning
+            self._end(running)
             raise
         finally:
             pool.shutdown(cancel_futures=True)  # waits: nobody may close the warehouse under a step
@@ -101,6 +101,11 @@ class Runner:
             self._settle(run, future.result())
         if self._cancelled and running:
             self._interrupt()
+
+    def _end(self, running: set[Future[StepResult]]) -> None:
+        while running:
+            self._interrupt()
+            running = wait(running, timeout=PATIENCE).not_done
 
     def _prepare(self, plan: Plan) -> None:
         self._steps = {step.id: step for step in plan.steps}
