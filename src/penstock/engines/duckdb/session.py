@@ -6,6 +6,7 @@ import contextlib
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
@@ -13,9 +14,12 @@ import duckdb
 from penstock.domain.relation import Column
 from penstock.domain.rows import Rows
 from penstock.embedded.failure import translate, translated
-from penstock.errors import DriverError, InternalError, UsageError
+from penstock.errors import DriverError, InternalError, UsageError, UserError
 from penstock.ports import ArrowStream
 from penstock.quoting import identifier
+
+
+ZONED = "TIMESTAMP WITH TIME ZONE"
 
 
 class _Stream:
@@ -54,12 +58,18 @@ class DuckSession:
             if ";" in sql and len(self._mine().extract_statements(sql)) > 1:
                 raise UsageError("expected one statement, found several", code="SEVERAL_STATEMENTS", hint="send one")
             result = self._mine().execute(sql, list(values))
+            if result is None:
+                raise UserError("expected one SELECT, found no SQL", code="SQL_INVALID", hint="write a SELECT")
             columns = tuple(Column(str(entry[0]), str(entry[1])) for entry in result.description or ())
-            if limit is None:
-                return Rows(columns, tuple(result.fetchall()))
-            rows = result.fetchmany(limit + 1)
-            self._drain(result, rows)
-            return Rows(columns, tuple(rows[:limit]), more=len(rows) > limit)
+            zoned = any(ZONED in column.type for column in columns)
+            if zoned:
+                self._drain(result, [result])
+                result = self._cursor.execute(_without_zones(sql, columns), list(values))
+            rows = result.fetchall() if limit is None else result.fetchmany(limit + 1)
+            if limit is not None:
+                self._drain(result, rows)
+            kept = rows[:limit]
+            return Rows(columns, tuple(_in_utc(kept, columns) if zoned else kept), more=len(rows) > len(kept))
 
     def _drain(self, result: duckdb.DuckDBPyConnection, rows: list[Any]) -> None:
         """Let go of a result that is not read to its end: a new statement may only follow a closed one."""
@@ -127,3 +137,36 @@ class DuckSession:
 
     def close(self) -> None:
         self._cursor.close()
+
+
+def _without_zones(sql: str, columns: Sequence[Column]) -> str:
+    """The same rows with times in UTC that say nothing of a zone, and text where they are inside of something.
+
+    DuckDB wants the package pytz to give Python a time with a zone. The zone is UTC on every connection (see connect).
+    """
+    names = [identifier(f"c{place}") for place in range(len(columns))]
+    types = [
+        "TIMESTAMP" if column.type == ZONED else column.type.replace(ZONED, "VARCHAR") if ZONED in column.type else None
+        for column in columns
+    ]
+    listed = ", ".join(f"CAST({name} AS {type_})" if type_ else name for name, type_ in zip(names, types, strict=True))
+    return f"SELECT {listed} FROM (\n{_to_its_end(sql)}\n) AS zoned({', '.join(names)})"
+
+
+def _to_its_end(sql: str) -> str:
+    """The one statement without the semicolons behind it. Offsets of tokens count bytes."""
+    text = sql.encode()
+    ends = [offset for offset, _ in duckdb.tokenize(sql) if text[offset : offset + 1] == b";"]
+    return text[: ends[0]].decode() if ends else sql
+
+
+def _in_utc(rows: Sequence[tuple[Any, ...]], columns: Sequence[Column]) -> list[tuple[Any, ...]]:
+    """The rows with the zone put back."""
+    places = {place for place, column in enumerate(columns) if column.type == ZONED}
+    return [
+        tuple(
+            value.replace(tzinfo=UTC) if place in places and isinstance(value, datetime) else value
+            for place, value in enumerate(row)
+        )
+        for row in rows
+    ]
