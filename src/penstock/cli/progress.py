@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from datetime import datetime
 from threading import Lock
 from typing import Any, Protocol
@@ -28,15 +28,18 @@ class Watcher(Protocol):
 
 @contextmanager
 def watching(quiet: bool = False) -> Iterator[Watcher | None]:
-    """A subscriber that suits stderr; None when nobody wants to see anything."""
-    if quiet:
-        yield None
-        return
-    watcher: Watcher = Bar() if sys.stderr.isatty() else Lines()
-    try:
-        yield watcher
-    finally:
-        watcher.close()
+    """A subscriber that suits stderr; None when nobody wants to see anything.
+
+    What a Python model prints meanwhile goes to stderr too: stdout is for the result, and may have to be JSON."""
+    with redirect_stdout(sys.stderr):
+        if quiet:
+            yield None
+            return
+        watcher: Watcher = Bar() if sys.stderr.isatty() else Lines()
+        try:
+            yield watcher
+        finally:
+            watcher.close()
 
 
 def line(result: StepResult, at: datetime) -> str:

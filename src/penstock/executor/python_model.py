@@ -56,7 +56,7 @@ def _function(model: Model, root: Path) -> Callable[..., Any]:
 def _told(model: Model, root: Path, work: Callable[[], Any]) -> Any:
     try:
         return work()
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # sys.exit() ends the model, not the run
         own = str(root / model.location.path)
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == own]
         raise UserError(

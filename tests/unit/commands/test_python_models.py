@@ -1,0 +1,33 @@
+"""What a Python model does to the process it is called in."""
+
+import json
+from typing import Any
+
+import pytest
+
+from penstock.cli.main import run
+
+MODEL = '"""Orders as they are.\n\n---\ncolumns: [id, region, amount, processing_ts]\nreads: [raw.orders]\n---\n"""\n\n\ndef model(orders):\n    {body}\n'
+
+
+@pytest.mark.parametrize("call", ["import sys; sys.exit(3)", "raise SystemExit('bye')"])
+def test_one_that_exits_fails_its_step_and_not_the_run(folder: Any, call: str) -> None:
+    folder.write("models/serv/leaves.py", MODEL.format(body=call))
+    folder.write("models/serv/stays.sql", "SELECT id FROM raw.orders")
+    report = folder.project.run()
+    (problem,) = (p for step in report.steps for p in step.problems)
+    assert problem.code == "PYTHON_MODEL_FAILED"
+    assert str(problem.location) == "models/serv/leaves.py:11"
+    assert report.exit_code == 2
+    assert len(folder.rows("FROM serv.stays")) == 3
+
+
+@pytest.mark.parametrize("quiet", [(), ("--quiet",)])
+def test_what_one_prints_stays_out_of_the_json(
+    folder: Any, capsys: pytest.CaptureFixture[str], quiet: tuple[str, ...]
+) -> None:
+    folder.write("models/serv/talks.py", MODEL.format(body=f"print('half way'); return orders"))
+    assert run(["run", "--json", *quiet, "--project", str(folder.root)]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["status"] == "success"
+    assert "half way" in err
