@@ -7,7 +7,18 @@ import pytest
 
 from penstock.cli.main import run
 
-MODEL = '"""Orders as they are.\n\n---\ncolumns: [id, region, amount, processing_ts]\nreads: [raw.orders]\n---\n"""\n\n\ndef model(orders):\n    {body}\n'
+MODEL = '''"""Orders as they are.
+
+---
+columns: [id, region, amount, processing_ts]
+reads: [raw.orders]
+---
+"""
+
+
+def model(orders):
+    {body}
+'''
 
 
 @pytest.mark.parametrize("call", ["import sys; sys.exit(3)", "raise SystemExit('bye')"])
@@ -26,7 +37,7 @@ def test_one_that_exits_fails_its_step_and_not_the_run(folder: Any, call: str) -
 def test_what_one_prints_stays_out_of_the_json(
     folder: Any, capsys: pytest.CaptureFixture[str], quiet: tuple[str, ...]
 ) -> None:
-    folder.write("models/serv/talks.py", MODEL.format(body=f"print('half way'); return orders"))
+    folder.write("models/serv/talks.py", MODEL.format(body="print('half way'); return orders"))
     assert run(["run", "--json", *quiet, "--project", str(folder.root)]) == 0
     out, err = capsys.readouterr()
     assert json.loads(out)["status"] == "success"

@@ -18,7 +18,6 @@ from penstock.errors import DriverError, InternalError, UsageError, UserError
 from penstock.ports import ArrowStream
 from penstock.quoting import identifier
 
-
 ZONED = "TIMESTAMP WITH TIME ZONE"
 
 
