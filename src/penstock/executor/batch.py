@@ -64,7 +64,13 @@ def load_batch(table: SourceTable, batch: Manifest, data: str, loading: Loading,
     found = session.describe(f"SELECT * EXCLUDE (file_row_number) FROM {landed}")
     _check_key(table, batch, found)
     coming = history.incoming(
-        table, landed, found, batch=batch.id, processing_ts=at, full=batch.extract is ExtractKind.FULL
+        table,
+        landed,
+        found,
+        batch=batch.id,
+        processing_ts=at,
+        full=batch.extract is ExtractKind.FULL,
+        rows=batch.rows,
     )
     counts = _apply(coming, before, () if present else _dense(coming, data, session), loading)
     session.execute(
@@ -110,8 +116,10 @@ def _apply(
     rows_in, no_key, bad, keys = session.query(history.census(coming)).rows[0]
     counts = Counts(rows_in=rows_in)
     clean = not (no_key or bad or keys != rows_in)
+    if not clean and not session.execute(history.suspects(coming, double=keys + no_key != rows_in)):
+        clean = True
+        session.execute(f"DROP TABLE {history.SUSPECTS}")
     if not clean:
-        session.execute(history.suspects(coming, double=keys + no_key != rows_in))
         for statement in history.judge(coming):
             session.execute(statement)
         counts.quarantined, counts.duplicates = session.query(history.verdict(coming)).rows[0]

@@ -31,11 +31,16 @@ META_TYPES = {
     "_batch": "VARCHAR",
 }
 
+_WHOLE = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT"})
+_BITS_PER_ROW = 16
+_FEWEST_BITS, _MOST_BITS = 10, 29
+"""Exponents: from 128 bytes to 64 MiB for each thread."""
+
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
     """One landed batch as SQL. `landed` reads its data file (and gives `file_row_number`); `columns` are its columns as
-    they will be stored."""
+    they will be stored; `rows`, about how many there are."""
 
     table: SourceTable
     landed: str
@@ -43,6 +48,7 @@ class Incoming:
     batch: str
     processing_ts: str
     full: bool
+    rows: int = 0
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -59,12 +65,19 @@ class Incoming:
 
 
 def incoming(
-    table: SourceTable, landed: str, found: Sequence[Column], *, batch: str, processing_ts: str, full: bool
+    table: SourceTable,
+    landed: str,
+    found: Sequence[Column],
+    *,
+    batch: str,
+    processing_ts: str,
+    full: bool,
+    rows: int = 0,
 ) -> Incoming:
     """The batch behind `landed` (a FROM item such as read_parquet('…')), typed by the table's declared columns."""
     declared = {column.name.lower(): column for column in table.columns}
     types = tuple(typed(column, declared.get(column.name.lower())) for column in found)
-    return Incoming(table, landed, types, batch, processing_ts, full)
+    return Incoming(table, landed, types, batch, processing_ts, full, rows)
 
 
 def stored(table: SourceTable) -> str:
@@ -75,29 +88,37 @@ def stored(table: SourceTable) -> str:
 
 
 def census(batch: Incoming) -> str:
-    """One row: rows, rows with a NULL in the key, rows with a value that does not fit, distinct keys."""
+    """One row: rows, rows with a NULL in the key, rows with a value that does not fit, and how many keys there are at
+    least. As many as there are rows with a key: every key stands once. Fewer prove nothing (see `suspects`)."""
     bad = " OR ".join(column.bad for column in batch.columns if column.bad) or "false"
     if not batch.table.key:
         return f"SELECT count(*), 0, count(*) FILTER ({bad}), count(*) FROM {batch.landed}"
     values = ", ".join(f"{column.value} AS k{at}" for at, column in enumerate(batch.key))
-    keys = ", ".join(f"k{at}" for at in range(len(batch.key)))
     missing = " OR ".join(f"k{at} IS NULL" for at in range(len(batch.key)))
-    if len(batch.key) == 1:
-        return (
-            f"SELECT count(*), count(*) FILTER ({missing}), count(*) FILTER (bad), count(DISTINCT k0) "
-            f"FROM (SELECT {values}, ({bad}) AS bad FROM {batch.landed})"
-        )
     return (
-        f"SELECT coalesce(sum(n), 0)::BIGINT, coalesce(sum(n) FILTER ({missing}), 0)::BIGINT, "
-        f"coalesce(sum(bad), 0)::BIGINT, count(*) FILTER (NOT ({missing})) "
-        f"FROM (SELECT {keys}, count(*) AS n, count(*) FILTER (bad) AS bad "
-        f"FROM (SELECT {values}, ({bad}) AS bad FROM {batch.landed}) GROUP BY {keys})"
+        f"SELECT count(*), count(*) FILTER ({missing}), count(*) FILTER (bad), {_keys_at_least(batch, missing)} "
+        f"FROM (SELECT {values}, ({bad}) AS bad FROM {batch.landed})"
     )
+
+
+def _keys_at_least(batch: Incoming, missing: str) -> str:
+    """SQL of a lower bound of the number of different keys, where counting them would be most of a census.
+
+    Numbers that run on, as most keys do, differ in their last bits, for which a bit each is enough. Of other keys the
+    hashes are counted: two that differ belong to keys that differ.
+    """
+    if len(batch.key) == 1 and batch.key[0].type in _WHOLE:
+        last = min(max((batch.rows * _BITS_PER_ROW).bit_length(), _FEWEST_BITS), _MOST_BITS)
+        low = f"CAST(k0 AS BIGINT) & {2**last - 1}"
+        return f"coalesce(bit_count(bitstring_agg({low}, 0::BIGINT, {2**last - 1}::BIGINT)), 0)"
+    keys = ", ".join(f"k{at}" for at in range(len(batch.key)))
+    return f"count(DISTINCT hash({keys})) FILTER (NOT ({missing}))"
 
 
 def suspects(batch: Incoming, double: bool) -> str:
     """A temporary table of the places in the file of rows that need a second look: a value does not fit, the key is
-    NULL, or (`double`) the key stands more than once. Few rows in a good file, so everything after costs little."""
+    NULL, or (`double`) the key stands more than once. Few rows in a good file, so everything after costs little; none
+    when `double` was asked for and every key stands once after all."""
     tests = [column.bad for column in batch.columns if column.bad]
     tests += [f"{column.value} IS NULL" for column in batch.key]
     wanted = " OR ".join(tests) or "false"

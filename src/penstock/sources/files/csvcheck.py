@@ -8,12 +8,14 @@ only when the file holds byte sequences that could be such a case.
 
 from __future__ import annotations
 
+import codecs
 import re
 from pathlib import Path
 
 from penstock.errors import DataError, Location
 
 _CHUNK = 1 << 20
+_BOM = codecs.BOM_UTF8
 
 
 class CsvCheck:
@@ -46,7 +48,7 @@ class CsvCheck:
         self._max_line = max_line
         self._head = b""
         self._tail = b""
-        self._lines = 0
+        self._nul: int | None = None
         self._doubtful = False
         d, q = re.escape(self._delimiter), re.escape(self._quote)
         self._quoted_field = re.compile(rb"%b(?:[^%b]++|%b%b)*+%b" % (q, q, q, q, q)) if quote else None
@@ -54,39 +56,46 @@ class CsvCheck:
         self._field = rb"(?:%b|(?! ?%b)%b)" % (self._quoted_field.pattern, q, plain) if self._quoted_field else plain
         self._record = re.compile(rb"(?:%b%b)*+%b(\r\n|\n|\r)" % (self._field, d, self._field))
         # by their rarest byte, which is looked for first: one byte is found several times faster than two
-        self._doubts = [(b"\n", self._delimiter + b"\n"), (b"\r", self._delimiter + b"\r")]
+        self._doubts = [(b"\r", self._delimiter + b"\r")]
         if quote:
             self._doubts += [(self._quote, b" " + self._quote), (self._quote, self._quote + b" ")]
+        self._line_end = self._delimiter + b"\n"
+        # every chunk has line ends; a pattern finds two bytes with a third less work than `in` does
+        self._ends_empty = re.compile(d + rb"\n").search
 
     def feed(self, chunk: bytes) -> None:
         if not chunk:
             return
-        if b"\0" in chunk:
-            before = self._lines + chunk.count(self.newline[-1:], 0, chunk.index(0))
-            raise self._error(
-                "NUL_BYTE", "expected text, found a NUL byte", before, "remove the NUL bytes at the source"
-            )
         if self.first is None and len(self._head) < _CHUNK:
             self._head += chunk
             self._read_first(self._head)
+        if self._nul is None and b"\0" in chunk:
+            self._nul = self.size + chunk.index(0)
+            if self.first is None and self._nul < len(self._head):
+                raise self._holds_nul(self._head.count(self.newline[-1:], 0, self._nul))
         if not self._doubtful:
             seam = self._tail[-1:] + chunk[:1]
-            self._doubtful = any(doubt == seam or (rare in chunk and doubt in chunk) for rare, doubt in self._doubts)
+            self._doubtful = (
+                seam == self._line_end
+                or any(doubt == seam or (rare in chunk and doubt in chunk) for rare, doubt in self._doubts)
+                or self._ends_empty(chunk) is not None
+            )
         self.size += len(chunk)
-        self._lines += chunk.count(self.newline[-1:])
         self._tail = (self._tail + chunk[-2:])[-2:]
 
     def finish(self, text: Path) -> None:
         """All was fed, and can be read again at `text`."""
         if not self.size:
             return
+        if self._nul is not None:
+            raise self._holds_nul(self._lines(text, self._nul))
         if self.first is None and not self._final_newline:
             self._read_first(self._head + b"\n")
         if self._final_newline and not self._tail.endswith(self.newline):
             raise self._error(
                 "SOURCE_TRUNCATED",
                 "expected the last line to end with a line end, found none: the file may be cut short",
-                self._lines if not self._tail.endswith((b"\n", b"\r")) else self._lines - 1,
+                self._lines(text, self.size) - self._tail.endswith((b"\n", b"\r")),
                 "transfer the file again; or set `final_newline: optional` if it is written like this",
             )
         if self.first is None:
@@ -99,6 +108,17 @@ class CsvCheck:
             )
         if self._doubtful:
             self._parse(text)
+
+    def _lines(self, text: Path, size: int) -> int:
+        """Line ends in the first `size` bytes. Counted only for a message: it is a quarter of the work of a check."""
+        lines = 0
+        with text.open("rb", buffering=0) as file:
+            size += len(_BOM) if file.read(len(_BOM)) == _BOM else 0
+            file.seek(0)
+            while size > 0 and (chunk := file.read(min(size, _CHUNK))):
+                lines += chunk.count(self.newline[-1:])
+                size -= len(chunk)
+        return lines
 
     def _read_first(self, text: bytes) -> None:
         found = self._record.match(text)
@@ -145,7 +165,7 @@ class CsvCheck:
                 chunk = file.read(_CHUNK)
                 block = rest + (chunk or (b"" if not rest or rest.endswith((b"\n", b"\r")) else self.newline))
                 if lines == 0 and not rest:
-                    block = block.removeprefix(b"\xef\xbb\xbf")
+                    block = block.removeprefix(_BOM)
                 held = b"\r" if chunk and block.endswith(b"\r") else b""
                 done = self._plain_lines(block, width)
                 if done is None:
@@ -189,6 +209,9 @@ class CsvCheck:
                 lines,
                 'write the field as "…", with quotes inside it doubled, and nothing between it and the delimiter',
             )
+
+    def _holds_nul(self, lines: int) -> DataError:
+        return self._error("NUL_BYTE", "expected text, found a NUL byte", lines, "remove the NUL bytes at the source")
 
     def _error(self, code: str, message: str, lines_before: int, hint: str) -> DataError:
         return DataError(message, code=code, location=Location(self.path, self._skipped + lines_before + 1), hint=hint)

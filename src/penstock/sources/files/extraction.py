@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
 _MEMORY = "1GB"
 _THREADS = 2
-_PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, DICTIONARY_SIZE_LIMIT 4096"
-"""Against the defaults (snappy, large dictionaries): a sixth less work and half the bytes for mostly unique text."""
+_PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, DICTIONARY_SIZE_LIMIT 4096, PARQUET_VERSION v2"
+"""Against the defaults (snappy, large dictionaries, lengths and text in turns): a quarter less work, half the bytes for
+mostly unique text, and a tenth less work to read."""
 
 
 def extract(request: ExtractRequest, files: Sequence[Found], suspects: Sequence[Found]) -> Iterator[Extract]:
