@@ -69,9 +69,21 @@ class Project:
         )
 
     def plan(
-        self, *, select: Sequence[str] = (), exclude: Sequence[str] = (), full_refresh: Sequence[str] = ()
+        self,
+        *,
+        select: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        full_refresh: Sequence[str] = (),
+        wait: float = 10.0,
     ) -> Plan:
-        return plan(self.where, environment=self.environment, select=select, exclude=exclude, full_refresh=full_refresh)
+        return plan(
+            self.where,
+            environment=self.environment,
+            select=select,
+            exclude=exclude,
+            full_refresh=full_refresh,
+            wait=wait,
+        )
 
     def rebuild(self, *, emit: Emit | None = None, wait: float = 0.0, now: datetime | None = None) -> RunReport:
         return rebuild(self.where, environment=self.environment, emit=emit, wait=wait, now=now)
@@ -88,9 +100,9 @@ class Project:
     def history(self, *, limit: int = 20, run: str | None = None) -> tuple[Mapping[str, Any], ...]:
         return history(self.where, environment=self.environment, limit=limit, run=run)
 
-    def show(self, relation: str, *, limit: int = 20) -> Rows:
-        return show(self.where, relation, environment=self.environment, limit=limit)
+    def show(self, relation: str, *, limit: int = 20, wait: float = 10.0) -> Rows:
+        return show(self.where, relation, environment=self.environment, limit=limit, wait=wait)
 
-    def query(self, sql: str, *, limit: int | None = None) -> Rows:
+    def query(self, sql: str, *, limit: int | None = None, wait: float = 10.0) -> Rows:
         """Unlike on the command line, all rows are given unless `limit` says otherwise."""
-        return query(self.where, sql, environment=self.environment, limit=limit)
+        return query(self.where, sql, environment=self.environment, limit=limit, wait=wait)

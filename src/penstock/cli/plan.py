@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from penstock.cli.options import EXIT_CODES, common, selection
+from penstock.cli.options import EXIT_CODES, common, selection, waiting
 from penstock.cli.output import style, write, write_json
 from penstock.domain.plan import BuildStep, ExportStep, LandStep, LoadStep, Plan, Step
 
@@ -16,8 +16,17 @@ GROUPS = ("land", "load", "build", "export")
 
 @click.command(epilog=EXIT_CODES)
 @selection
+@waiting(10)
 @common
-def plan(where: Path, environment: str | None, select: tuple[str, ...], exclude: tuple[str, ...], as_json: bool) -> int:
+def plan(
+    *,
+    where: Path,
+    environment: str | None,
+    select: tuple[str, ...],
+    exclude: tuple[str, ...],
+    wait: float,
+    as_json: bool,
+) -> int:
     """Say what `penstock run` would do now, step by step, and why. Reads no data and changes nothing.
 
     \b
@@ -28,7 +37,7 @@ def plan(where: Path, environment: str | None, select: tuple[str, ...], exclude:
     """
     from penstock.commands.plan import plan as command
 
-    found = command(where, environment=environment, select=select, exclude=exclude)
+    found = command(where, environment=environment, select=select, exclude=exclude, wait=wait)
     if as_json:
         write_json({"environment": found.environment, "steps": [described(step) for step in found.steps]})
         return 0

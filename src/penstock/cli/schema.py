@@ -25,6 +25,9 @@ from penstock.cli.output import write, write_json
 def schema(where: Path, printed: bool, as_json: bool) -> int:
     """Write the JSON Schemas of penstock.yml, sources/*.yml and exports/*.yml to `.schema/` in the project.
 
+    There are four, and --print gives one document with their names as keys: penstock, source, export, and model for
+    the front matter of SQL models.
+
     Editors with a YAML language server complete and check files that begin with a line like
     `# yaml-language-server: $schema=../.schema/source.json`. `penstock init` writes both; call this after an upgrade.
 
