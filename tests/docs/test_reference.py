@@ -183,11 +183,11 @@ def test_the_figures_in_the_readme_are_those_that_were_measured() -> None:
     text = (ROOT / "README.md").read_text().partition("## Figures")[2].partition("\n## ")[0]
     models, memory = figures["models"], figures["memory"]
     for said in (
-        f"cost {figures['layers']['ratio_to_by_hand']:.2f}×",
-        f"{figures['landing']['ratio_to_copy_as_text']:.2f}× DuckDB",
+        f"cost {figures['layers']['ratio_to_by_hand']:.2f}x",
+        f"{figures['landing']['ratio_to_copy_as_text']:.2f}x DuckDB",
         f"planned in {models['plan_cpu_s']:.2f} s",
         f"nothing changed {models['run_unchanged_cpu_s']:.1f} s",
-        f"a full run {models['ratio_warm']:.1f}×",
+        f"a full run {models['ratio_warm']:.1f}x",
         f"`penstock --help`: {figures['startup']['help_cpu_s']:.2f} s",
         f"8 M CSV rows takes {memory['csv_8000000_rows_mib']} MiB, 2 M take {memory['csv_2000000_rows_mib']}",
     ):
