@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from penstock.commands.workspace import open_workspace
+from penstock.commands.workspace import open_to_look
 from penstock.errors import UsageError
 
 
@@ -16,7 +16,7 @@ def history(
 ) -> tuple[Mapping[str, Any], ...]:
     """The last `limit` runs, newest first; or the steps of one `run` in the order they ended (a prefix of its id is
     enough when only one run has it)."""
-    space = open_workspace(where, environment)
+    space = open_to_look(where, environment)
     state = space.state()
     try:
         if run is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from penstock.commands.reading import reading
-from penstock.commands.workspace import open_workspace
+from penstock.commands.workspace import open_to_look
 from penstock.domain.rows import Rows
 
 
@@ -16,5 +16,5 @@ def query(
 
     Raises UserError for SQL that does not work, Locked when a run holds the warehouse longer than `wait` seconds.
     """
-    space = open_workspace(where, environment)
+    space = open_to_look(where, environment)
     return reading(space, "query", wait, lambda session: session.query(sql, limit=limit))

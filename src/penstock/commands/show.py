@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from penstock.commands.reading import reading
-from penstock.commands.workspace import open_workspace
+from penstock.commands.workspace import open_to_look
 from penstock.domain.relation import RelationName
 from penstock.domain.rows import Rows
 from penstock.errors import UsageError
@@ -20,7 +20,7 @@ def show(where: Path, relation: str, *, environment: str | None = None, limit: i
         name = RelationName.parse(relation)
     except ValueError as error:
         raise UsageError(str(error), code="NOT_A_RELATION", hint="name a relation as layer.name") from None
-    space = open_workspace(where, environment)
+    space = open_to_look(where, environment)
     return reading(space, "show", wait, lambda session: _first_rows(session, name, limit))
 
 

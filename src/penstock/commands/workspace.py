@@ -88,6 +88,19 @@ def open_workspace(where: Path, environment: str | None = None) -> Workspace:
     return _workspace(project, root, environment)
 
 
+def open_to_look(where: Path, environment: str | None = None) -> Workspace:
+    """The same for verbs that only look at what was built: they answer whatever is wrong with the project, as long as
+    its penstock.yml says where to look. What they get of a project with problems is what is sound of it."""
+    root = find_root(where)
+    try:
+        project = load(root)
+    except ProjectError as error:
+        if not isinstance(error.sound, Project):
+            raise
+        project = error.sound
+    return _workspace(project, root, environment)
+
+
 def _workspace(project: Project, root: Path, environment: str | None) -> Workspace:
     name = environment or project.default_environment
     chosen = project.environments.get(name)

@@ -71,11 +71,13 @@ def assemble(root: Path, files: tuple[ProjectFile, ...], kept: dict[str, Any]) -
 def _sound(
     root: Path, files: tuple[ProjectFile, ...], declared: Declared, problems: Sequence[Problem]
 ) -> Project | None:
-    """The project without the files that have problems, for checks that need a whole one. None when the problems are
-    in what everything stands on."""
+    """The project without the files that have problems, for checks that need a whole one. Without its sources nothing
+    else can be checked: then it is what penstock.yml says alone. None when that is where the problems are."""
     broken = {problem.location.path for problem in problems if problem.location}
-    if "penstock.yml" in broken or any(path.startswith("sources/") for path in broken):
+    if "penstock.yml" in broken:
         return None
+    if any(path.startswith("sources/") for path in broken):
+        return project(root, files, Declared(declared.config))
     declared.models = [piece for piece in declared.models if piece.location.path not in broken]
     return project(root, files, declared)
 

@@ -30,7 +30,7 @@ class DuckEngine:
         path = options.home / FILE
         try:
             file = path.stat()
-        except FileNotFoundError:
+        except OSError:  # none there, or no folder: opening it says which
             return None
         return f"{file.st_ino}:{file.st_size}:{file.st_mtime_ns}:{_wal(path).exists()}"
 
