@@ -25,7 +25,8 @@ def line_of(message: str) -> int | None:
 
 def _first_line(message: str) -> str:
     """The message without the statement it quotes (and so without the values in it)."""
-    return re.sub(r"\s+", " ", message.partition("\n\nLINE ")[0]).strip()
+    said = message.partition("\n\nLINE ")[0].partition("Candidate functions:")[0]  # dozens of signatures
+    return re.sub(r"\s+", " ", said).strip()
 
 
 def translate(error: duckdb.Error) -> PenstockError:
@@ -49,7 +50,7 @@ def _meaning(error: duckdb.Error, text: str) -> PenstockError:
         return DriverError(
             f"the disk is full: {_first_line(text)}",
             code="DISK_FULL",
-            hint="free some space and run again; nothing was published",
+            hint="free some space and run again; what was published stands",
             transient=True,
         )
     if isinstance(error, duckdb.OutOfMemoryException):
@@ -67,7 +68,8 @@ def _meaning(error: duckdb.Error, text: str) -> PenstockError:
             hint="run again: the warehouse is reopened and the ledger asked what was committed",
         )
     if isinstance(error, duckdb.IOException):
-        return DriverError(_first_line(text), code="ENGINE_IO")
+        hint = "move it away, with its .wal file, and run `penstock rebuild`: all of it is in the landing"
+        return DriverError(_first_line(text), code="ENGINE_IO", hint=hint if "not a valid DuckDB" in text else None)
     if isinstance(error, duckdb.PermissionException):
         return UserError(
             _first_line(text),
@@ -75,8 +77,23 @@ def _meaning(error: duckdb.Error, text: str) -> PenstockError:
             hint="models read relations; files and addresses are declared as sources",
         )
     if isinstance(error, (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)):
-        return UserError(_first_line(text), code="SQL_INVALID")
+        return UserError(_first_line(text), code="SQL_INVALID", hint=_correction(error))
+    if isinstance(error, duckdb.ConversionException):
+        hint = "TRY_CAST gives NULL where a cast would fail; or keep such rows out with WHERE"
+        return UserError(_first_line(text), code="SQL_FAILED", hint=hint)
     return UserError(_first_line(text), code="SQL_FAILED")
+
+
+def _correction(error: duckdb.Error) -> str | None:
+    """The fix where DuckDB's message does not hold it already."""
+    text = str(error)
+    if "No function matches the given name and argument types" in text:
+        return "cast the arguments to types the function takes"
+    if "Referenced column" in text or "Table with name" in text:
+        return "correct the name; `penstock validate --columns` lists what there is"
+    if isinstance(error, duckdb.ParserException):
+        return "correct the SQL; the dialect is DuckDB's"
+    return None
 
 
 @contextmanager

@@ -22,7 +22,7 @@ def usable(folder: Path) -> Iterator[None]:
             raise DriverError(
                 f"the disk is full: {folder} cannot be written",
                 code="DISK_FULL",
-                hint="free some space and run again; nothing was published",
+                hint="free some space and run again; what was published stands",
                 transient=True,
             ) from error
         raise DriverError(
