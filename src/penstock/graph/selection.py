@@ -98,6 +98,8 @@ def _named(pattern: str, nodes: tuple[Node, ...], whole: str) -> set[str]:
     if not found:
         every = sorted({name for node in nodes for name in values(node) if name})
         lead = f"{method}:" if colon else ""
+        if not colon and any(_matches(each, f"{value}.*") for each in every):
+            every, value = [f"{value}.*"], f"{value}.*"
         listed = ", ".join(lead + each for each in every[:10]) + (", …" if len(every) > 10 else "")
         raise UserError(
             f"the selection {whole!r} matches nothing",

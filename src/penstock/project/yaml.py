@@ -148,11 +148,14 @@ def read(text: str, path: str, line: int = 1) -> Document:
         builder.run()
     except yaml.MarkedYAMLError as error:
         # A tab or a missing quote shows up far from its cause; the context's mark is nearer to it.
+        mark = error.problem_mark or error.context_mark
         detail = ", ".join(part for part in (error.problem, error.context) if part)
+        if mark and text[mark.index : mark.index + 1] == "\t":
+            detail = f"a tab, where YAML wants blanks ({detail})"
         builder.problem(
             "YAML_SYNTAX",
             f"this is not YAML: {detail}",
-            error.problem_mark or error.context_mark,
+            mark,
             "check quotes, brackets, `key: value` with a blank after the colon, and indentation by blanks",
         )
     except yaml.YAMLError as error:

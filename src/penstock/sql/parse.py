@@ -17,6 +17,9 @@ DIALECT = "duckdb"
 # SQLGlot logs a warning when it meets a statement it does not know; here that is an error with a place.
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
+_DIALECT = "models are one SELECT in DuckDB's dialect; try it in `penstock query`"
+_TEMPLATED = "there are no templates: relations are written layer.name, variables $name, functions are in functions/"
+
 _FORBIDDEN = (exp.DML, exp.DDL, exp.Command, exp.Into, exp.Copy, exp.Attach, exp.Detach, exp.Pragma, exp.Set)
 
 
@@ -77,7 +80,7 @@ def _syntax(error: ParseError, where: Where) -> UserError:
         f"the SQL does not parse: {expected[:1].lower()}{expected[1:]}{found}",
         code="SQL_PARSE",
         location=where.at(offset),
-        hint="models are one SELECT in DuckDB's dialect; try it in `penstock query`",
+        hint=_TEMPLATED if re.search(r"\{[{%]", where.text) else _DIALECT,
     )
 
 

@@ -72,6 +72,7 @@ def test_exclude_takes_away() -> None:
         ("stg.orders,", "as in"),
         ("!nope", "there is"),
         ("stg.[", "there is"),
+        ("stg", "did you mean stg.*?"),
     ],
 )
 def test_a_pattern_that_names_nothing_is_an_error(pattern: str, hint: str) -> None:
