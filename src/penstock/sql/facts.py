@@ -86,7 +86,7 @@ def facts(sql: str, path: str = "<sql>", line: int = 1) -> Facts:
         mentions=tuple(sorted(mentions, key=lambda mention: (mention.line, mention.column))),
         parameters=used,
         columns=None if any(name is None for name, _ in names) else tuple(name for name, _ in names if name),
-        volatile=_volatile(tree),
+        volatile=is_volatile(tree),
         fingerprint=fingerprint([canonical(single(sql, where))]),
         problems=tuple(problems),
     )
@@ -210,7 +210,8 @@ def _column_problems(names: list[tuple[str | None, exp.Expr]], where: Where) -> 
             seen[name.lower()] = name
 
 
-def _volatile(tree: exp.Expr) -> bool:
+def is_volatile(tree: exp.Expr) -> bool:
+    """Whether the result may differ between two runs on the same data."""
     if next(tree.find_all(*_VOLATILE_NODES), None) is not None:
         return True
     for node in tree.find_all(exp.Anonymous, exp.Column):

@@ -1,0 +1,49 @@
+"""How a maintained relation follows its inputs: statements that find what is affected and make it anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from penstock.domain.relation import RelationName
+
+AFFECTED = "_penstock_affected"
+"""The temporary table of affected units: one column per unit column, named u0, u1, …"""
+
+
+def new_rows(relation: RelationName) -> str:
+    """The temporary table of row images that entered an input since it was last looked at (net, as a multiset)."""
+    return f"_penstock_new {relation}"
+
+
+def old_rows(relation: RelationName) -> str:
+    """The temporary table of row images that left an input since it was last looked at (net, as a multiset)."""
+    return f"_penstock_old {relation}"
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Statements for one model and one set of changed inputs. `$name` parameters are still in them.
+
+    The tables `new_rows(i)` and `old_rows(i)` of each changed input must exist, with all columns of the input.
+    `prepare` ends by making AFFECTED; `temporary` are the temporary tables it leaves behind. `select` gives the rows
+    of the affected units as they should be now, in the model's columns. `unit` are the output columns that say which
+    unit a row belongs to, in the order of AFFECTED's columns. `stamps` are output columns that hold the time (or
+    chance) of their making: they are not compared, and move only with a row that changed.
+    """
+
+    unit: tuple[str, ...]
+    stamps: tuple[str, ...]
+    prepare: tuple[str, ...]
+    select: str
+    temporary: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Maintenance:
+    """What analysis says of a model: maintained by `unit` (with `stamps`), or, when `reason` is set, rebuilt, and why:
+    half a sentence that can stand behind "rebuilt: "."""
+
+    unit: tuple[str, ...] = ()
+    stamps: tuple[str, ...] = ()
+    reason: str | None = None
+    timed: bool = False
