@@ -112,7 +112,7 @@ def export(
     \b
     Examples:
       penstock export
-      penstock export sales_report_xlsx
+      penstock export sales_report
     """
     from penstock.commands.export import export as command
 

@@ -169,8 +169,8 @@ def _fit(coming: history.Incoming, before: Sequence[Column], session: Session) -
             f"{coming.table.relation}: batch {coming.batch} lacks columns that earlier batches have: {', '.join(gone)}",
             code="COLUMN_GONE",
             location=coming.table.location,
-            hint="move this batch, which was never loaded, out of landing/ and have the column sent again (empty is fine);"
-            " if it is gone for good, declare the table under another name, which is another relation",
+            hint="move this batch, which was never loaded, out of landing/ and have the column sent again (empty is "
+            "fine); if it is gone for good, declare the table under another name, which is another relation",
         )
     for name, column in arriving.items():
         if name in known and known[name].type != column.type:
