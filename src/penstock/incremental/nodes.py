@@ -22,11 +22,12 @@ _MARK = "_penstock_subquery"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Leaf:
-    """A table as it stands: a stored relation, or (`relation` None) a temporary table."""
+    """A table as it stands: a stored relation, or (`relation` None) a temporary table; `no_nulls`: one without NULL."""
 
     columns: tuple[str, ...]
     relation: RelationName | None = None
     temporary: str = ""
+    no_nulls: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -242,6 +243,14 @@ def simple(sources: Sequence[Source], names: Sequence[str] | None = None) -> Sel
 
 def with_sources(select: Select, sources: Sequence[Source]) -> Select:
     return replace(select, sources=tuple(sources))
+
+
+def named(node: Node, names: Sequence[str]) -> Node:
+    """The same rows under other column names."""
+    if tuple(node.columns) == tuple(names):
+        return node
+    outputs = tuple(Output(new, column("named", old)) for new, old in zip(names, node.columns, strict=True))
+    return Select((Source("named", node),), outputs)
 
 
 def union(nodes: Sequence[Node]) -> Node:

@@ -37,12 +37,14 @@ def program(query: str, catalog: Catalog, changed: Collection[RelationName], key
     node = _resolved(query, catalog)
     held = stamps(node)
     at = _units(node, catalog, key)
-    prepare, temporary, select = _compile(node, changed, at)
+    prepare, temporary = _compile(node, changed, at)
+    names = _unit_names(at)
     return Program(
         unit=_named(node, at),
         stamps=tuple(name for name in node.columns if name in held),
         prepare=prepare,
-        select=select,
+        select=sql(_now(node, at, Leaf(names, temporary=AFFECTED))),
+        select_without_nulls=sql(_now(node, at, Leaf(names, temporary=AFFECTED, no_nulls=True))),
         temporary=temporary,
     )
 
@@ -63,17 +65,21 @@ def _named(node: Node, at: Sequence[int]) -> tuple[str, ...]:
     return tuple(node.columns[place] for place in at)
 
 
+def _unit_names(at: Sequence[int]) -> tuple[str, ...]:
+    return tuple(f"u{place}" for place in range(len(at)))
+
+
 def _compile(
     node: Node, changed: Collection[RelationName], at: Sequence[int]
-) -> tuple[tuple[str, ...], tuple[str, ...], str]:
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The statements that make AFFECTED, and the temporary tables they leave."""
     states = States(changed)
-    names = tuple(f"u{place}" for place in range(len(at)))
+    names = _unit_names(at)
     found = _affected(node, at, names, states)
     if not found:
         raise Rebuild("none of its inputs is among those that changed")
-    units = Leaf(names, temporary=AFFECTED)
     prepare = (*states.statements, create(AFFECTED, names, union(found)))
-    return prepare, (*states.temporary, AFFECTED), sql(_now(node, at, units))
+    return prepare, (*states.temporary, AFFECTED)
 
 
 def _affected(node: Node, at: Sequence[int], names: Sequence[str], states: States) -> list[Node]:

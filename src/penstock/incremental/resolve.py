@@ -95,7 +95,7 @@ class Resolver:
         if kind is None or tree.args.get("by_name") or tree.args.get("on") or tree.args.get("side"):
             raise Rebuild(f"it has {tree.key.upper()} BY NAME")
         left = self.query(tree.this, parent, seen)
-        right = self.query(tree.expression, parent, seen)
+        right = self.query(_named(tree.expression), parent, seen)
         if len(left.columns) != len(right.columns):
             raise Rebuild("the sides of a UNION have different numbers of columns")
         return Combined(kind, not tree.args.get("distinct"), left, right)  # type: ignore[arg-type]
@@ -388,19 +388,20 @@ def _spread(items: Sequence[exp.Expr]) -> list[exp.Expr]:
 
 
 def _named(tree: exp.Expr) -> exp.Expr:
-    """The query of an expression's subquery, whose columns nobody can name: each gets some name. The stars of
-    EXISTS (SELECT * …) say nothing."""
+    """A query whose columns nobody can name: each has some name. The stars of EXISTS (SELECT * …) say nothing."""
     found = tree.copy()
     query = found.this if isinstance(found, exp.Subquery) else found
     if isinstance(query, exp.Select):
         items: list[exp.Expr] = []
         for at, item in enumerate(query.expressions):
-            star = item.is_star and not isinstance(item, exp.Count) and isinstance(tree.parent, exp.Exists)
-            alone = exp.Literal.number(1) if star else item.this if isinstance(item, exp.Alias) else item
-            plain = isinstance(alone, exp.Star) or (isinstance(alone, exp.Column) and alone.is_star)
-            items.append(item if plain else exp.alias_(alone.copy(), f"c{at}"))
-        if not (query.args.get("order") or query.args.get("having") or query.args.get("qualify")):
-            query.set("expressions", items)
+            starred = isinstance(item, exp.Star) or (isinstance(item, exp.Column) and isinstance(item.this, exp.Star))
+            if starred and isinstance(tree.parent, exp.Exists):
+                items.append(exp.alias_(exp.Literal.number(1), f"c{at}"))
+            elif starred or isinstance(item, (exp.Alias, exp.Column)):
+                items.append(item)
+            else:
+                items.append(exp.alias_(item.copy(), f"c{at}"))
+        query.set("expressions", items)
     return found
 
 

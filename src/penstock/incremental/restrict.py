@@ -23,7 +23,10 @@ def restrict_expressions(select: Select, pairs: Sequence[Pair], units: Leaf) -> 
         sources, exactly = _narrowed(select, pairs, units)
     if not exactly:
         alias = f"{units.temporary}_here"
-        sources = [*sources, Source(alias, units, "semi", tuple(_same(value, alias, name) for value, name in pairs))]
+        sources = [
+            *sources,
+            Source(alias, units, "semi", tuple(_same(value, alias, name, units) for value, name in pairs)),
+        ]
     return replace(select, sources=tuple(sources))
 
 
@@ -47,12 +50,14 @@ def restrict(node: Node, pairs: Sequence[tuple[str, str]], units: Leaf) -> Node:
 
 def _looked_up(node: Node, pairs: Sequence[tuple[str, str]], units: Leaf) -> Select:
     own, theirs = f"{units.temporary}_of", f"{units.temporary}_in"
-    on = tuple(_same(column(own, name), theirs, unit) for name, unit in pairs)
+    on = tuple(_same(column(own, name), theirs, unit, units) for name, unit in pairs)
     return simple([Source(own, node), Source(theirs, units, "semi", on)])
 
 
-def _same(value: exp.Expr, alias: str, name: str) -> exp.Expr:
-    return exp.NullSafeEQ(this=value.copy(), expression=column(alias, name))
+def _same(value: exp.Expr, alias: str, name: str, units: Leaf) -> exp.Expr:
+    # Both find the same where there is no NULL, but only "=" lets an engine skip blocks it need not read.
+    made = exp.EQ if units.no_nulls else exp.NullSafeEQ
+    return made(this=value.copy(), expression=column(alias, name))
 
 
 def _may_go_below(value: exp.Expr, select: Select) -> bool:

@@ -12,6 +12,8 @@ from penstock.incremental.render import sql
 from penstock.quoting import identifier
 
 Made = TypeVar("Made")
+_OWN = 1_000_000
+"""Subqueries of a compilation's own are counted from here on, those of the model from 1."""
 
 
 class Versions(Protocol):
@@ -66,7 +68,7 @@ class Space:
 
     def number(self) -> int:
         self._counter += 1
-        return -self._counter
+        return _OWN + self._counter
 
     def materialized(self, name: str, node: Node, *, columns: tuple[str, ...] | None = None) -> Leaf:
         """A temporary table of the distinct rows of `node`."""

@@ -19,12 +19,14 @@ from penstock.incremental.nodes import (
     columns_within,
     inners,
     marks,
+    named,
     union,
     used,
 )
 from penstock.incremental.restrict import restrict_expressions
 from penstock.incremental.space import Space, came, either, went
-from penstock.incremental.terms import sides, terms, version
+from penstock.incremental.terms import sides as turns
+from penstock.incremental.terms import terms, version
 from penstock.incremental.units import is_plain, is_solid, partition
 
 
@@ -39,7 +41,8 @@ class States(Space):
             case Leaf():
                 return either(node)
             case Combined():
-                return union([self.changed(side) for side in (node.left, node.right) if self.affects(side)])
+                sides = [self.changed(side) for side in (node.left, node.right) if self.affects(side)]
+                return named(union(sides), node.columns)
             case Select() if is_plain(node):
                 found: list[Node] = list(terms(node, node.outputs, self))
                 return found[0] if len(found) == 1 else self.materialized("changed", union(found))
@@ -59,7 +62,7 @@ class States(Space):
             case Combined():
                 return Combined("union", True, self.ever(node.left), self.ever(node.right))
             case Select() if is_plain(node):
-                return union([version(side, side.outputs, self) for side in sides(node)])
+                return union([version(side, side.outputs, self) for side in turns(node)])
             case Select() if partition(node) is None:
                 return self._images(node)
             case Select():
