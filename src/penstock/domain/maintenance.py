@@ -36,8 +36,8 @@ class Program:
     stamps: tuple[str, ...]
     prepare: tuple[str, ...]
     select: str
-    select_without_nulls: str = ""
     temporary: tuple[str, ...] = ()
+    select_without_nulls: str = ""
 
 
 @dataclass(frozen=True, slots=True)
