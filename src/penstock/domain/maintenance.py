@@ -9,6 +9,9 @@ from penstock.domain.relation import RelationName
 AFFECTED = "_penstock_affected"
 """The temporary table of affected units: one column per unit column, named u0, u1, …"""
 
+BELOW = "_penstock_below"
+"""The name by which `Maintenance.above` reads the rows below a LIMIT."""
+
 
 def new_rows(relation: RelationName) -> str:
     """The temporary table of row images that entered an input since it was last looked at (net, as a multiset)."""
@@ -43,9 +46,16 @@ class Program:
 @dataclass(frozen=True, slots=True)
 class Maintenance:
     """What analysis says of a model: maintained by `unit` (with `stamps`), or, when `reason` is set, rebuilt, and why:
-    half a sentence that can stand behind "rebuilt: "."""
+    half a sentence that can stand behind "rebuilt: ". `timed`: the result depends on the time by more than stamps.
+
+    `below` and `above` are there for a model with ORDER BY and LIMIT at its top: `below` is the query without them,
+    which is what `unit` and a Program are about; its rows are kept in a table of their own. `above` takes the model's
+    rows from that table, which it calls BELOW.
+    """
 
     unit: tuple[str, ...] = ()
     stamps: tuple[str, ...] = ()
     reason: str | None = None
     timed: bool = False
+    below: str = ""
+    above: str = ""

@@ -9,6 +9,7 @@ from sqlglot import exp
 from penstock.domain.maintenance import AFFECTED, Maintenance, Program
 from penstock.domain.relation import RelationName
 from penstock.incremental.catalog import Catalog
+from penstock.incremental.limited import split
 from penstock.incremental.nodes import Combined, Leaf, Node, Output, Select, relations, union
 from penstock.incremental.reasons import Rebuild
 from penstock.incremental.render import sql
@@ -24,16 +25,26 @@ def analyse(query: str, catalog: Catalog, key: Sequence[str] = ()) -> Maintenanc
     """How the model can be kept: by which unit, or why not. `key`: the model's declared key."""
     try:
         node = _resolved(query, catalog)
+        parts = split(node)
+        if parts is not None:
+            node = parts[0]
         at = _units(node, catalog, key)
         _compile(node, relations(node), at)
     except Rebuild as why:
         return Maintenance(reason=why.reason, timed=why.timed)
     held = stamps(node)
-    return Maintenance(_named(node, at), tuple(name for name in node.columns if name in held))
+    below, above = (sql(parts[0]), parts[1]) if parts is not None else ("", "")
+    return Maintenance(
+        unit=_named(node, at),
+        stamps=tuple(name for name in node.columns if name in held),
+        below=below,
+        above=above,
+    )
 
 
 def program(query: str, catalog: Catalog, changed: Collection[RelationName], key: Sequence[str] = ()) -> Program:
-    """The statements for one set of changed inputs (stored relations). Raises Rebuild when there are none."""
+    """The statements for one set of changed inputs (stored relations). Raises Rebuild when there are none. For a model
+    with a LIMIT at its top, `query` is what `analyse` gave as `below`."""
     node = _resolved(query, catalog)
     held = stamps(node)
     at = _units(node, catalog, key)
