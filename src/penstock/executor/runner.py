@@ -126,20 +126,21 @@ class Runner:
         elif stopped is not None:
             self._settle(run, _not_run(step, Status.SKIPPED, f"{stopped} did not succeed"))
         else:
-            self._emit(StepStarted(run, step.id, step.kind, target_of(step)))
             running.add(pool.submit(self._one, step))
+            self._emit(StepStarted(run, step.id, step.kind, target_of(step)))
 
     def _stops(self, step: str) -> bool:
         result = self._results.get(step)
         return result is not None and result.status in _STOPS
 
     def _settle(self, run: str, result: StepResult) -> None:
+        """The books first: whoever is told may raise, Ctrl-C for instance."""
         self._results[result.step] = result
-        self._emit(StepFinished(run, result))
         for reader in self._readers.get(result.step, ()):
             self._missing[reader] -= 1
             if not self._missing[reader]:
                 self._ready.append(reader)
+        self._emit(StepFinished(run, result))
 
     def _one(self, step: Step) -> StepResult:
         begun = self._timer()
