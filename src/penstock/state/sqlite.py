@@ -133,13 +133,19 @@ class SqliteState:
             )
 
     def runs(self, limit: int) -> Sequence[Mapping[str, Any]]:
-        return self._rows(
+        """A run whose process is gone has crashed, even if no other run has come to settle it."""
+        found = self._rows(
             "SELECT run, environment, command, revision, status, started, finished, "
             "(SELECT count(*) FROM steps s WHERE s.run = r.run) AS steps, "
-            "(SELECT count(*) FROM steps s WHERE s.run = r.run AND s.status = 'failed') AS failed "
+            "(SELECT count(*) FROM steps s WHERE s.run = r.run AND s.status = 'failed') AS failed, pid "
             "FROM runs r ORDER BY started DESC, run DESC LIMIT ?",
             limit,
         )
+        for row in found:
+            pid = row.pop("pid")
+            if row["status"] == Status.RUNNING and not _alive(pid):
+                row["status"] = Status.CRASHED.value
+        return found
 
     def steps(self, run: str) -> Sequence[Mapping[str, Any]]:
         return self._rows(
