@@ -18,7 +18,14 @@ def resolve(project: Project, patterns: Sequence[str], exclude: Sequence[str]) -
         **{str(model.relation): [by_name[str(read)] for read in model.reads] for model in project.models},
         **{f"export:{e.name}": [by_name[str(relation)] for relation in e.relations] for e in project.exports},
     }
-    return select(patterns, nodes, edges, exclude)
+    found = select(patterns, nodes, edges, exclude)
+    if not found:
+        raise UsageError(
+            "the selection is empty: everything it names is excluded again, or no one thing answers to all of it",
+            code="UNKNOWN_SELECTION",
+            hint="`a,b` is what both select; several --select are what any of them does",
+        )
+    return found
 
 
 def models(project: Project, patterns: Sequence[str]) -> frozenset[RelationName]:

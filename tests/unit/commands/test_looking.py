@@ -6,7 +6,7 @@ import pytest
 
 from penstock import Project
 from penstock.cli.main import run
-from penstock.errors import DriverError, ProjectError
+from penstock.errors import DriverError, ProjectError, UsageError
 
 BROKEN = {
     "a model": ("models/serv/report.sql", "SELEC 1"),
@@ -54,3 +54,11 @@ def test_a_home_that_is_a_file_is_told_and_no_bug(folder: Any) -> None:
     with pytest.raises(DriverError) as told:
         Project(folder.root).run()
     assert told.value.code == "HOME_UNUSABLE"
+
+
+@pytest.mark.parametrize("chosen", [{"select": ["raw.*"], "exclude": ["raw.*"]}, {"select": ["raw.*,serv.*"]}])
+def test_an_empty_selection_is_not_taken_for_a_project_that_is_up_to_date(folder: Any, chosen: Any) -> None:
+    folder.write("models/serv/report.sql", "SELECT id FROM raw.orders")
+    with pytest.raises(UsageError) as told:
+        folder.project.run(**chosen)
+    assert told.value.code == "UNKNOWN_SELECTION"

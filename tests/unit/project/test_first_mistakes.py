@@ -56,3 +56,12 @@ def test_a_broken_source_leaves_what_penstock_yml_says(write: Callable[..., Path
 
 def test_a_broken_penstock_yml_leaves_nothing(write: Callable[..., Path]) -> None:
     assert _sound(write({"penstock.yml": "name: shop\nnonsense: 1\n"})) is None
+
+
+def test_a_key_that_is_no_name_is_told_that_one_or_a_list_will_do(write: Callable[..., Path]) -> None:
+    text = "root: inbox\ntables:\n  orders: {path: a.csv, extract: full, key: 7}\n"
+    with pytest.raises(ProjectError) as told:
+        load(write({"sources/shop.yml": text}))
+    (problem,) = (p for p in told.value.problems if p.code == "BAD_VALUE")
+    assert "expected text or a list, found 7" in problem.message
+    assert str(problem.location) == "sources/shop.yml:3:45"
