@@ -62,10 +62,15 @@ class SqliteState:
                 code="STATE_VERSION",
                 hint="use the version of Penstock that wrote it, or move state.sqlite away (it holds history only)",
             )
-        for number in range(done, len(MIGRATIONS)):
-            self._connection.executescript(
-                f"BEGIN IMMEDIATE; {MIGRATIONS[number]} PRAGMA user_version = {number + 1}; COMMIT;"
-            )
+        while done < len(MIGRATIONS):
+            self._connection.execute("BEGIN IMMEDIATE")
+            now = self._connection.execute("PRAGMA user_version").fetchone()[0]
+            if now == done:  # or another process has done this step while we waited
+                for statement in MIGRATIONS[done].split(";"):
+                    self._connection.execute(statement)
+                self._connection.execute(f"PRAGMA user_version = {done + 1}")
+            self._connection.execute("COMMIT")
+            done = now + 1 if now == done else now
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
