@@ -17,6 +17,7 @@ from penstock.commands.workspace import Workspace, utc_now
 from penstock.domain.model import Model
 from penstock.domain.relation import Column, RelationName
 from penstock.domain.source import SourceTable
+from penstock.domain.strategy import VALIDITY
 from penstock.errors import Location, PenstockError, Problem, ProjectError
 from penstock.graph.order import CycleFound
 from penstock.materializations.build import check_output
@@ -147,7 +148,7 @@ def _model(space: Workspace, model: Model, bound: Bound, session: Session) -> No
     try:
         found = session.describe(select)
         check_output(model, found)
-        _create(model.relation, found, bound, session)
+        _create(model.relation, (*found, *_validity(model)), bound, session)
     except PenstockError as error:
         bound.problems.append(error.locate(Location(model.location.path, model.line)).problem)
         return
@@ -161,6 +162,13 @@ def _model(space: Workspace, model: Model, bound: Bound, session: Session) -> No
                 f"select it, or declare another key; the output has: {', '.join(c.name for c in found)}",
             )
         )
+
+
+def _validity(model: Model) -> tuple[Column, ...]:
+    """The columns a history has beside those of its SELECT."""
+    if model.materialization != "history":
+        return ()
+    return tuple(Column(name, META_TYPES[name]) for name in VALIDITY)
 
 
 def _create(name: RelationName, found: Sequence[Column], bound: Bound, session: Session) -> None:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-Materialization = Literal["auto", "view", "rebuild", "append"]
+Materialization = Literal["auto", "view", "rebuild", "append", "merge", "time_range", "history"]
+LayerMaterialization = Literal["auto", "view", "rebuild", "append"]
+"""Those that need nothing a model would have to say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from penstock.domain.layer import Materialization
 from penstock.domain.relation import RelationName
+from penstock.domain.strategy import Strategy
 from penstock.errors import Location
 
 
@@ -18,7 +19,7 @@ class Model:
     models. `line` is the line of the file where that SELECT begins, so that an engine's "LINE 3" can be told as
     file:line. `parameters` are the `$names` it uses. `fingerprint` changes when the meaning of the definition may have
     changed: comments and formatting do not count. `columns` is what a Python model promises to return, or what a SQL
-    model's output is declared to be.
+    model's output is declared to be. `strategy`: how its rows are kept, as far as that was declared.
     """
 
     relation: RelationName
@@ -35,3 +36,4 @@ class Model:
     owner: str | None = None
     tags: tuple[str, ...] = ()
     description: str = ""
+    strategy: Strategy = field(default_factory=Strategy)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from penstock.domain.relation import RelationName
 from penstock.errors import Location
@@ -46,7 +46,9 @@ class SourceColumn:
 
 @dataclass(frozen=True, slots=True)
 class SourceTable:
-    """One table of a source, and how it is extracted and kept."""
+    """One table of a source, and how it is extracted and kept. `effective` is the column that says since when a row is
+    valid (None: since its batch was taken). `on_missing_column`: what to do with a batch that lacks a column which
+    earlier batches have."""
 
     source: str
     name: str
@@ -64,6 +66,8 @@ class SourceTable:
     cadence: str | None = None
     tags: tuple[str, ...] = ()
     description: str = ""
+    effective: str | None = None
+    on_missing_column: Literal["refuse", "null"] = "refuse"
 
     @property
     def id(self) -> str:

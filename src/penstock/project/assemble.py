@@ -12,6 +12,7 @@ from penstock.domain.layer import Layer
 from penstock.domain.model import Model
 from penstock.domain.project import Project, Scalar
 from penstock.domain.relation import RelationName
+from penstock.domain.strategy import Strategy
 from penstock.errors import InternalError, Location, PenstockError, Problem, ProjectError
 from penstock.project.cache import Kept, Stored
 from penstock.project.check import Declared, check
@@ -248,12 +249,13 @@ def model(piece: ModelPiece, layer: Layer, variables: Mapping[str, Scalar]) -> M
         materialization = "rebuild"
     used = [f"{name}={variables[name]!r}" for name in sorted(piece.parameters) if name in variables]
     key, columns = "\x1f".join(piece.key), "\x1f".join(piece.columns)
+    kept = [] if piece.strategy == Strategy() else [repr(piece.strategy)]
     return Model(
         relation=piece.relation,
         language=piece.language,
         materialization=materialization,
         location=piece.location,
-        fingerprint=digest([piece.language, piece.definition, materialization, key, columns, *used]),
+        fingerprint=digest([piece.language, piece.definition, materialization, key, columns, *used, *kept]),
         sql=piece.sql,
         line=piece.line,
         reads=tuple(dict.fromkeys(mention.relation for mention in piece.mentions)),
@@ -263,4 +265,5 @@ def model(piece: ModelPiece, layer: Layer, variables: Mapping[str, Scalar]) -> M
         owner=piece.owner,
         tags=piece.tags,
         description=piece.description,
+        strategy=piece.strategy,
     )

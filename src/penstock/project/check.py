@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from penstock.domain.layer import Layer
 from penstock.domain.relation import RelationName
+from penstock.domain.strategy import VALIDITY
 from penstock.errors import Location
 from penstock.graph.order import cycles
+from penstock.project import strategies
 from penstock.project.names import BUILT_IN_PARAMETERS
 from penstock.project.pieces import ConfigPiece, ExportPiece, Mention, ModelPiece, SourcePiece
 from penstock.project.problems import Problems, closest, did_you_mean
@@ -150,15 +153,8 @@ def _models(declared: Declared, problems: Problems) -> None:
     layers = {layer.name: layer for layer in declared.config.layers}
     known = [*declared.config.variables, *BUILT_IN_PARAMETERS]
     for model in declared.models:
-        top = Location(model.location.path, 1)
         materialization = model.materialization or layers[model.relation.layer].materialization
-        if materialization == "append" and not model.key:
-            problems.add(
-                "KEY_REQUIRED",
-                f"the model {model.relation} is appended to and has no key: a second run would repeat its rows",
-                model.places.get("materialization", top),
-                "add `key: [...]` to its front matter",
-            )
+        strategies.check(model, materialization, problems)
         for name, place in model.parameters.items():
             if name not in known:
                 otherwise = (
@@ -174,13 +170,24 @@ def _models(declared: Declared, problems: Problems) -> None:
         _columns(model, problems)
 
 
+def _named(model: ModelPiece) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The keys of the front matter that name output columns, with those."""
+    yield "key", model.key
+    yield "columns", model.columns
+    yield "group", model.strategy.group
+    if span := model.strategy.time_range:
+        yield "time_range", (span.column,)
+    if versions := model.strategy.history:
+        yield "history", (*((versions.column,) if versions.column else ()), *versions.columns)
+
+
 def _columns(model: ModelPiece, problems: Problems) -> None:
     """What the front matter says of columns fits what the code is known to give."""
     if model.outputs is None:
         return
     given = {name.lower(): name for name in model.outputs}
     top = Location(model.location.path, 1)
-    for what, names in (("key", model.key), ("columns", model.columns)):
+    for what, names in _named(model):
         for name in names:
             if name.lower() not in given:
                 problems.add(
@@ -199,10 +206,17 @@ def _columns(model: ModelPiece, problems: Problems) -> None:
         )
 
 
+def _given(model: ModelPiece, layer: Layer) -> tuple[str, ...] | None:
+    """The columns of the relation, as far as they are known."""
+    history = (model.materialization or layer.materialization) == "history"
+    return (*model.outputs, *VALIDITY) if history and model.outputs is not None else model.outputs
+
+
 def _exports(declared: Declared, problems: Problems) -> None:
     names: dict[str, Location] = {}
     paths: dict[str, tuple[str, Location]] = {}
-    outputs = {model.relation: model.outputs for model in declared.models}
+    layers = {layer.name: layer for layer in declared.config.layers}
+    outputs = {model.relation: _given(model, layers[model.relation.layer]) for model in declared.models}
     for piece in declared.exports:
         for export in piece.exports:
             if other := names.get(export.name):

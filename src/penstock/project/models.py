@@ -10,6 +10,7 @@ from penstock.project.front_matter import of_sql
 from penstock.project.pieces import Mention, ModelPiece
 from penstock.project.problems import Problems
 from penstock.project.schema import SqlFrontMatter
+from penstock.project.strategies import of_sql as strategy_of
 from penstock.project.validation import validate
 from penstock.project.yaml import Document
 from penstock.sql.functions import Macro, expand
@@ -35,6 +36,7 @@ def sql_model(
     problems.extend(found.problems)
     if spec is None:
         return None
+    strategy = strategy_of(spec, matter.document, problems)
     first: dict[str, Location] = {}
     for name, row, column in found.parameters:
         first.setdefault(name, Location(path, row, column))
@@ -57,6 +59,7 @@ def sql_model(
         tags=tuple(spec.tags),
         description=spec.description,
         places=places(matter.document),
+        strategy=strategy,
     )
 
 

@@ -12,6 +12,7 @@ from penstock.domain.layer import Layer, Materialization
 from penstock.domain.project import Scalar
 from penstock.domain.relation import RelationName
 from penstock.domain.source import Source
+from penstock.domain.strategy import Strategy
 from penstock.errors import Location
 from penstock.sql.functions import Macro
 
@@ -65,6 +66,7 @@ class ModelPiece:
     tags: tuple[str, ...] = ()
     description: str = ""
     places: Mapping[str, Location] = field(default_factory=dict)
+    strategy: Strategy = field(default_factory=Strategy)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from penstock.project.models import places
 from penstock.project.pieces import Mention, ModelPiece
 from penstock.project.problems import Problems
 from penstock.project.schema import PythonFrontMatter
+from penstock.project.strategies import of_python
 from penstock.project.validation import validate
 from penstock.project.yaml import Document
 from penstock.sql.tokens import fingerprint
@@ -65,6 +66,7 @@ def python_model(text: str, path: str, relation: RelationName, problems: Problem
         tags=tuple(spec.tags),
         description=spec.description,
         places=places(document),
+        strategy=of_python(spec, document, problems),
     )
 
 

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from penstock.domain.layer import Materialization
+from penstock.domain.layer import LayerMaterialization, Materialization
+from penstock.domain.strategy import Grain
 from penstock.project.column_types import type_problem
 from penstock.project.names import NAME, NAME_HINT
 
@@ -100,7 +101,7 @@ class LayerSpec(Strict):
 
     name: Name
     reads: list[Name] | None = None
-    materialization: Materialization = "auto"
+    materialization: LayerMaterialization = "auto"
     serving: bool = False
     description: str = ""
 
@@ -155,6 +156,17 @@ def _typed(value: Any) -> Any:
     return {"type": value} if isinstance(value, str) else value
 
 
+def _null(value: Any) -> Any:
+    return "null" if value is None else value  # YAML's own null is what a person writes here
+
+
+OnMissing = Annotated[
+    Literal["refuse", "null"],
+    BeforeValidator(_null),
+    WithJsonSchema({"enum": ["refuse", "null", None], "default": "refuse"}),
+]
+
+
 class TableSpec(BaseModel):
     """One table of a source. Every further key is an option of the connector."""
 
@@ -163,6 +175,8 @@ class TableSpec(BaseModel):
     extract: Literal["full", "incremental", "append"]
     key: Columns = []
     order_by: Columns = []
+    effective: ColumnName | None = None
+    on_missing_column: OnMissing = "refuse"
     cursor: CursorSpec | None = None
     columns: dict[ColumnName, Annotated[ColumnSpec, BeforeValidator(_typed)]] = {}
     rename: dict[str, ColumnName] = {}
@@ -207,6 +221,23 @@ class ExportsSpec(Strict):
     exports: Annotated[dict[Name, Any], Field(min_length=1)]
 
 
+class TimeRangeSpec(Strict):
+    """Which ranges of time `materialization: time_range` replaces."""
+
+    column: ColumnName
+    grain: Grain
+    lookback: str | int | float = 0
+
+
+class HistorySpec(Strict):
+    """How `materialization: history` keeps the versions of a SELECT's rows."""
+
+    by: Literal["changes", "updated_at"] = "changes"
+    column: ColumnName | None = None
+    columns: Columns = []
+    deletes: Literal["close", "ignore"] = "close"
+
+
 class SqlFrontMatter(Strict):
     """The front matter of models/<layer>/<name>.sql"""
 
@@ -216,6 +247,9 @@ class SqlFrontMatter(Strict):
     key: Columns = []
     materialization: Materialization | None = None
     columns: Columns = []
+    deletes: Literal["ignore", "remove"] | None = None
+    time_range: TimeRangeSpec | None = None
+    history: HistorySpec | None = None
 
 
 class PythonFrontMatter(Strict):
@@ -228,3 +262,5 @@ class PythonFrontMatter(Strict):
     materialization: Literal["auto", "rebuild", "append"] | None = None
     columns: Annotated[Columns, Field(min_length=1)]
     reads: list[Relation] = []
+    map: bool = False
+    group: Columns = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from penstock.domain.relation import RelationName
@@ -14,11 +13,10 @@ from penstock.project.options import checked, known_kind
 from penstock.project.pieces import SourcePiece
 from penstock.project.problems import Problems
 from penstock.project.schema import CursorSpec, SourceSpec, TableSpec
+from penstock.project.spans import seconds
 from penstock.project.validation import validate
 from penstock.project.yaml import Document, Path, read
 
-_LAG = re.compile(r"([0-9]+(?:\.[0-9]+)?) *(second|minute|hour|day|week)s?")
-_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
 _TABLE_KEYS = tuple(info.alias or name for name, info in TableSpec.model_fields.items())
 
 
@@ -77,6 +75,8 @@ def source(text: str, path: str, first_layer: str, problems: Problems) -> Source
                 cadence=table.cadence,
                 tags=tuple(table.tags),
                 description=table.description,
+                effective=table.effective,
+                on_missing_column=table.on_missing_column,
             )
         )
     place = document.at("source") if spec.source else document.at()
@@ -138,7 +138,30 @@ class _Rules:
                     column,
                     "format",
                 )
+        self.effective()
         self.names()
+
+    def effective(self) -> None:
+        """A column that says since when a row is valid: of a keyed table, and a time."""
+        column = self.table.effective
+        if column is None:
+            return
+        if self.table.extract == "append":
+            self.add(
+                "OPTION_MISPLACED",
+                "effective dates the versions of a row, and extract: append has none",
+                "remove effective, or use extract: incremental with a key",
+                "effective",
+                key=True,
+            )
+        declared = {name.lower(): each for name, each in self.table.columns.items()}.get(column.lower())
+        if declared is not None and not declared.type.strip().lower().startswith(("date", "timestamp")):
+            self.add(
+                "BAD_VALUE",
+                f"effective: expected a date or a timestamp, and {column!r} is declared {declared.type}",
+                "declare it `timestamp`, or choose another column",
+                "effective",
+            )
 
     def names(self) -> None:
         """No two columns of one name, none that loading adds itself."""
@@ -196,8 +219,8 @@ class _Rules:
         lag: Any = spec.lag
         path = ("cursor", "lag")
         if isinstance(lag, str):
-            match = _LAG.fullmatch(lag.strip())
-            if match is None:
+            span = seconds(lag)
+            if span is None:
                 self.add(
                     "BAD_VALUE", f"lag: {lag!r} is not a span of time", "as in 90 seconds, 2 hours or 1 day", *path
                 )
@@ -210,7 +233,7 @@ class _Rules:
                     *path,
                 )
                 return 0
-            return float(match[1]) * _SECONDS[match[2]]
+            return span
         if not 0 <= lag < float("inf"):
             self.add("BAD_VALUE", f"lag: expected zero or more, found {lag}", "as in 90 seconds or 2 hours", *path)
         if lag and spec.type == "varchar":
