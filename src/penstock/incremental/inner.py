@@ -83,15 +83,13 @@ def _equalities(select: Select, number: int, names: Sequence[str]) -> list[exp.E
     sought = operand.expressions if isinstance(operand, exp.Tuple) else [operand]
     if len(sought) != len(names):
         raise Rebuild("an IN compares different numbers of columns")
-    conditions: list[exp.Expr] = []
-    for value, name in zip(sought, names, strict=True):
-        equal: exp.Expr = exp.EQ(this=value.copy(), expression=column(_MET, name))
-        if not alone:
-            # NOT IN and its like: a NULL on either side decides too.
-            nulls = [exp.Is(this=side.copy(), expression=exp.Null()) for side in (value, column(_MET, name))]
-            equal = exp.Paren(this=exp.or_(equal, *nulls, copy=False))
-        conditions.append(equal)
-    return conditions
+    pairs = [(value, column(_MET, name)) for value, name in zip(sought, names, strict=True)]
+    equal = [exp.EQ(this=value.copy(), expression=theirs) for value, theirs in pairs]
+    if alone:
+        return list(equal)
+    # NOT IN and its like: a NULL on either side decides too. For tuples DuckDB 1.5 takes one NULL for a whole one.
+    nulls = [exp.Is(this=side.copy(), expression=exp.Null()) for pair in pairs for side in pair]
+    return [exp.Paren(this=exp.or_(exp.and_(*equal, copy=False), *nulls, copy=False))]
 
 
 def _met(select: Select, number: int, inner: Inner, own: set[str], versions: Versions) -> Source:
