@@ -64,14 +64,20 @@ class Warehouse(Protocol):
     def close(self) -> None: ...
 
 
+WAREHOUSE = "_penstock_warehouse"
+"""The catalog that holds the warehouse's relations when it was opened `beside` an empty database."""
+
+
 @dataclass(frozen=True, slots=True)
 class WarehouseOptions:
     """Where a warehouse is and what it may use. `home` is the environment's folder; `folders` are those its statements
     may touch (landing, exports). `locked_for` says in a few words who asks, for the message another process sees.
-    `wait` is how long, in seconds, to wait for another process to let go."""
+    `wait` is how long, in seconds, to wait for another process to let go. `beside`, for those who only read: statements
+    get an empty database of their own, and find the warehouse as the catalog WAREHOUSE."""
 
     home: Path
     read_only: bool = False
+    beside: bool = False
     threads: int | None = None
     memory_limit: str | None = None
     folders: tuple[Path, ...] = ()

@@ -50,12 +50,15 @@ class Workspace:
         connector = next(source.connector for source in self.project.sources if source.name == table.source)
         return registry.source(connector)
 
-    def options(self, locked_for: str, *, read_only: bool = False, wait: float = 0.0) -> WarehouseOptions:
+    def options(
+        self, locked_for: str, *, read_only: bool = False, beside: bool = False, wait: float = 0.0
+    ) -> WarehouseOptions:
         """How the warehouse is opened. Whoever only reads gets no folder at all."""
         folders = () if read_only else (self.home / "landing", self.exports)
         return WarehouseOptions(
             home=self.home,
             read_only=read_only,
+            beside=beside,
             threads=self.threads,
             memory_limit=self.environment.memory_limit,
             folders=folders,

@@ -10,7 +10,7 @@ import duckdb
 from penstock.embedded.failure import translated
 from penstock.embedded.interruption import enrol
 from penstock.errors import DriverError, InternalError
-from penstock.quoting import literal
+from penstock.quoting import identifier, literal
 
 OLDEST = (1, 5, 6)
 """Older versions lose committed rows on a full disk."""
@@ -30,8 +30,10 @@ def connect(
     temporary: Path | None = None,
     threads: int | None = None,
     memory_limit: str | None = None,
+    catalog: str | None = None,
 ) -> duckdb.DuckDBPyConnection:
     """Open `path` (None: in memory). Statements may read and write below the `allowed` folders and nowhere else.
+    With `catalog`, an empty database in memory is opened, and in it `path`, to read only, by that name.
 
     Insertion order is not kept: nothing here relies on it, and keeping it makes DuckDB write every loaded row twice.
     Raises DriverError for a DuckDB that is too old, a file that is damaged or locked.
@@ -46,9 +48,14 @@ def connect(
     if path is not None:
         config["storage_compatibility_version"] = STORAGE
     with translated():
-        connection = duckdb.connect(str(path) if path else ":memory:", read_only=read_only, config=config)
+        if catalog is None:
+            connection = duckdb.connect(str(path) if path else ":memory:", read_only=read_only, config=config)
+        else:
+            connection = duckdb.connect(":memory:")
     try:
         with translated():
+            if catalog is not None:
+                connection.execute(f"ATTACH {literal(str(path))} AS {identifier(catalog)} (READ_ONLY)")
             _harden(connection, allowed, temporary, threads, memory_limit)
     except BaseException:
         connection.close()

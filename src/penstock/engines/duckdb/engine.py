@@ -15,7 +15,7 @@ from pathlib import Path
 from penstock.embedded import filelock
 from penstock.embedded.home import usable
 from penstock.errors import PenstockError, StateError
-from penstock.ports import Warehouse, WarehouseOptions
+from penstock.ports import WAREHOUSE, Warehouse, WarehouseOptions
 
 FILE = "warehouse.duckdb"
 
@@ -57,6 +57,7 @@ class DuckEngine:
                 allowed=options.folders,
                 temporary=options.home / "tmp",
                 memory_limit=options.memory_limit,
+                catalog=WAREHOUSE if options.beside else None,
             )
             stack.callback(connection.close)
             with usable(options.home):
