@@ -90,8 +90,8 @@ def _harden(
     settings.append("SET enable_external_access = false")
     settings.append("SET lock_configuration = true")
     connection.execute("; ".join(settings))
-    row = connection.execute(
+    taken = connection.execute(
         "SELECT current_setting('enable_external_access'), current_setting('lock_configuration')"
-    ).fetchone()
-    if row != (False, True):
-        raise InternalError(f"DuckDB did not take its safety settings: {row}", code="HARDENING_FAILED")
+    ).fetchall()
+    if taken != [(False, True)]:
+        raise InternalError(f"DuckDB did not take its safety settings: {taken}", code="HARDENING_FAILED")

@@ -67,9 +67,10 @@ def _meaning(error: duckdb.Error, text: str) -> PenstockError:
             code="ENGINE_FATAL",
             hint="run again: the warehouse is reopened and the ledger asked what was committed",
         )
-    if isinstance(error, duckdb.IOException):
+    damaged = "not a valid duckdb" in lowered or "corrupt database file" in lowered  # DuckDB 2 has no class for it
+    if damaged or isinstance(error, duckdb.IOException):
         hint = "move it away, with its .wal file, and run `penstock rebuild`: all of it is in the landing"
-        return DriverError(_first_line(text), code="ENGINE_IO", hint=hint if "not a valid DuckDB" in text else None)
+        return DriverError(_first_line(text), code="ENGINE_IO", hint=hint if damaged else None)
     if isinstance(error, duckdb.PermissionException):
         return UserError(
             _first_line(text),
