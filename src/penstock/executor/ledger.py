@@ -210,6 +210,8 @@ def applied(session: Session, model: RelationName, inputs: Mapping[RelationName,
     """Note which commits of its inputs `model` has now seen. `first`: nothing is noted of it yet."""
     if not first:
         session.execute("DELETE FROM _penstock.applied WHERE model = ?", (str(model),))
+    if not inputs:
+        return
     marks = ", ".join(["(?, ?, ?)"] * len(inputs))
     values = [value for source, number in inputs.items() for value in (str(model), str(source), number)]
     session.execute(f"INSERT INTO _penstock.applied VALUES {marks}", values)
