@@ -50,6 +50,10 @@ SELECT product_id, any_value(name) AS name, sum(quantity)::BIGINT AS quantity FR
 WHERE product_id IS NOT NULL GROUP BY ALL
 """,
     "models/serv/visits_daily.sql": "SELECT day, count(*) AS visits FROM raw.visits GROUP BY ALL\n",
+    "models/stg/days.sql": "SELECT DISTINCT length(day) AS digits FROM raw.visits\n",
+    "models/stg/any.sql": "SELECT count(*) > 0 AS any_visit FROM raw.visits\n",
+    "models/stg/made.sql": "/*---\nmaterialization: view\n---*/\nSELECT digits, $run_date AS made FROM stg.days\n",
+    "models/stg/asked.sql": "/*---\nmaterialization: view\n---*/\nSELECT any_visit, $run_date AS at FROM stg.any\n",
     "exports/out.yml": """
 exports:
   report: {format: csv, relation: serv.report, path: report.csv, order_by: [product_id]}
@@ -174,7 +178,7 @@ def _relations(mini: Mini) -> dict[str, Any]:
         found: dict[str, Any] = {f"{a}.{b}": rows(f'SELECT * FROM "{a}"."{b}"') for a, b in names}
         found["batches"] = rows("SELECT * EXCLUDE (run, loaded_at) FROM _penstock.batches")
         found["quarantine"] = rows("SELECT * EXCLUDE (run, quarantined_at) FROM _penstock.quarantine")
-        found["commits"] = Counter(rows("SELECT relation, step, fingerprint, rows FROM _penstock.commits"))
+        found["commits"] = _commits(connection)
         found["exported"] = rows("SELECT export, path, rows FROM _penstock.exports")
         numbers = [row[0] for row in connection.execute("SELECT number FROM _penstock.commits ORDER BY 1").fetchall()]
         assert numbers == list(range(1, len(numbers) + 1)), "commit numbers have a gap"
@@ -189,6 +193,27 @@ def _relations(mini: Mini) -> dict[str, Any]:
         with closing(sqlite3.connect(state)) as store:
             mirrored = store.execute("SELECT value FROM facts WHERE key = 'last_commit'").fetchone()
             assert mirrored == (str(len(numbers)),), "the mirror is not the last commit"
+    return found
+
+
+def _commits(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    """What was committed and logged. A commit is told by its place among those of its relation: numbers depend on the
+    order in which steps ended."""
+    place = "(SELECT count(*) FROM _penstock.commits AS c WHERE c.relation = '{}' AND c.number <= {})"
+    found: dict[str, Any] = {
+        "made": Counter(
+            connection.execute("SELECT relation, step, fingerprint, rows, changes FROM _penstock.commits").fetchall()
+        )
+    }
+    for relation, since in connection.execute("FROM _penstock.logs").fetchall():
+        found[f"log of {relation}"] = connection.execute(f"SELECT {place.format(relation, since)}").fetchone()
+    names = connection.execute(
+        "SELECT table_name FROM information_schema.tables WHERE starts_with(table_name, 'changes_')"
+    ).fetchall()
+    for (name,) in names:
+        relation = name.removeprefix("changes_")
+        replaced = f"{place.format(relation, '_penstock_commit')} AS _penstock_commit"
+        found[name] = _sorted(connection.execute(f'SELECT * REPLACE ({replaced}) FROM _penstock."{name}"').fetchall())
     return found
 
 

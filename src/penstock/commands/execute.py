@@ -31,6 +31,7 @@ from penstock.executor.work import Outcome, Work
 from penstock.exports.publish import inside, publish
 from penstock.failpoint import reach
 from penstock.planner.plan import Observed, Planner
+from penstock.planner.reach import Reach
 from penstock.ports import Emit, StateStore, Warehouse, WarehouseOptions
 
 LAST_COMMIT = "last_commit"
@@ -141,7 +142,7 @@ def walk_in(space: Workspace, request: Request, warehouse: Warehouse, state: Sta
     run = request.run or run_id(request.now)
     observed = observe(space, ledger, sources=request.sources)
     plan = _planned(space, request, observed)
-    committer = ledgers.Committer(warehouse, run, ledger, utc_now)
+    committer = ledgers.Committer(warehouse, run, ledger, utc_now, revision(space.root))
     work = _work(space, request, run, ledger, warehouse, committer)
     report = _walk(space, request, plan, work, state, mirrored=mirrored)
     return Walked(
@@ -161,13 +162,14 @@ def _work(
     warehouse: Warehouse | None = None,
     committer: ledgers.Committer | None = None,
 ) -> Work:
+    parameters = space.parameters(request.now)
     return Work(
         run=run,
         root=space.root,
         home=space.home,
         landing=space.landing,
         roots=space.roots,
-        parameters=space.parameters(request.now),
+        parameters=parameters,
         ledger=ledger,
         now=utc_now,
         started=request.now,
@@ -177,6 +179,7 @@ def _work(
         command=request.command,
         refresh=request.refresh,
         bound=request.bound,
+        reach=Reach(space.project, parameters),
     )
 
 

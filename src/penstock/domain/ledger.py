@@ -31,7 +31,7 @@ class Ledger:
     """`commits`: the last commit of each relation. `applied[model][input]`: the commit of `input` that the last build
     of `model` has seen. `loaded`: sha256 of every batch in the warehouse, by batch id. `last`: the highest commit
     number, 0 when there is none. `existing`: what the warehouse's catalog really holds. `exported`: the fingerprint of
-    what each export last wrote."""
+    what each export last wrote. `logs`: the change log of a relation holds all that changed after this commit."""
 
     commits: Mapping[RelationName, Commit] = field(default_factory=dict)
     applied: Mapping[RelationName, Mapping[RelationName, int]] = field(default_factory=dict)
@@ -39,3 +39,4 @@ class Ledger:
     last: int = 0
     existing: Mapping[RelationName, RelationKind] = field(default_factory=dict)
     exported: Mapping[str, str] = field(default_factory=dict)
+    logs: Mapping[RelationName, int] = field(default_factory=dict)

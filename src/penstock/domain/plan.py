@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from penstock.domain.batch import Manifest
 from penstock.domain.export import Export
+from penstock.domain.maintenance import Maintenance
 from penstock.domain.model import Model
 from penstock.domain.relation import RelationName
 from penstock.domain.source import SourceTable
@@ -46,7 +47,8 @@ class LoadStep:
 @dataclass(frozen=True, slots=True)
 class BuildStep:
     """Make a model's relation equal to its definition. `inputs` are the stored relations it reads, views looked
-    through; `fingerprint` covers its own definition and that of every view it reads."""
+    through; `fingerprint` covers its own definition and that of every view it reads, `moment` the times they use, if
+    any. `maintenance`: how it follows its inputs, where somebody asked."""
 
     id: str
     model: Model
@@ -56,6 +58,8 @@ class BuildStep:
     needed: bool
     reason: str
     depends_on: tuple[str, ...] = ()
+    moment: str = ""
+    maintenance: Maintenance | None = None
     kind = "build"
 
 

@@ -26,7 +26,8 @@ class Status(StrEnum):
 class StepResult:
     """`rows`: what the relation holds (build), what was landed (land), loaded (load) or written (export).
     `accounting` says where a batch's rows went: rows_in = inserted + updated + unchanged + duplicates + quarantined;
-    deleted counts keys that a full extract no longer has."""
+    deleted counts keys that a full extract no longer has. Of a model it says how many rows were gone and came, and how
+    many units may have been affected. `mode` is how a model was made: built, maintained, rebuilt, appended, view."""
 
     step: str
     kind: str
@@ -41,6 +42,7 @@ class StepResult:
     transient: bool = False
     exit_code: int = 0
     output: str | None = None
+    mode: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

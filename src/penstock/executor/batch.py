@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -46,11 +46,16 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Loading:
-    """What loading a batch needs beside the batch: a session with a transaction open, the run, the time (UTC)."""
+    """What loading a batch needs beside the batch: a session with a transaction open, the run, the time (UTC).
+
+    `log` is told which row images left (-1) and entered (+1) a table that was there, as FROM items with columns of
+    these names; `widen`, before that, which columns it is about to be given."""
 
     session: Session
     run: str
     now: datetime
+    log: Callable[[Sequence[str], Sequence[tuple[int, str]]], None] = lambda names, rows: None
+    widen: Callable[[Sequence[Column]], None] = lambda added: None
 
 
 def load_batch(table: SourceTable, batch: Manifest, data: str, loading: Loading, *, present: bool) -> Counts:
@@ -131,11 +136,13 @@ def _apply(
             session.execute(statement)
         counts.inserted = good
     else:
-        fitted = _fit(coming, before, session)
+        fitted = _fit(coming, before, loading)
         if coming.table.key:
-            _new_versions(coming, rows, good, counts, session)
+            _new_versions(coming, rows, good, counts, loading)
         else:
             counts.inserted = session.execute(history.insert(coming, rows))
+            if counts.inserted:
+                loading.log((*coming.names, *history.APPEND_META), history.events(coming))
         before = fitted
     if not clean:
         session.execute(f"DROP TABLE {history.BATCH}")
@@ -146,20 +153,29 @@ def _apply(
     return counts
 
 
-def _new_versions(coming: history.Incoming, rows: str, good: int, counts: Counts, session: Session) -> None:
+def _new_versions(coming: history.Incoming, rows: str, good: int, counts: Counts, loading: Loading) -> None:
+    session = loading.session
     session.execute(history.changed(coming, rows))
     counts.inserted, counts.updated = session.query(history.CHANGES).rows[0]
     counts.unchanged = good - counts.inserted - counts.updated
-    if counts.updated:
-        session.execute(history.close_updated(coming))
     if coming.full:
-        counts.deleted = session.execute(history.close_deleted(coming))
-    if counts.inserted or counts.updated:
-        session.execute(history.insert(coming, history.CHANGED))
+        counts.deleted = session.execute(history.deleted(coming))
+    if counts.changed:
+        session.execute(history.closed(coming))
+        if counts.deleted:
+            session.execute(history.add_deleted(coming.table))
+        if counts.updated or counts.deleted:
+            session.execute(history.close(coming))
+        if counts.inserted or counts.updated:
+            session.execute(history.insert(coming, history.CHANGED))
+        loading.log((*coming.names, *history.META), history.versions(coming))
+        session.execute(f"DROP TABLE {history.CLOSED}")
+    if coming.full:
+        session.execute(f"DROP TABLE {history.DELETED}")
     session.execute(f"DROP TABLE {history.CHANGED}")
 
 
-def _fit(coming: history.Incoming, before: Sequence[Column], session: Session) -> tuple[Column, ...]:
+def _fit(coming: history.Incoming, before: Sequence[Column], loading: Loading) -> tuple[Column, ...]:
     """Make the stored table take the batch: a new column is added, anything else that differs is refused."""
     known = {column.name.lower(): column for column in before}
     arriving = {column.name.lower(): column for column in coming.columns}
@@ -182,6 +198,8 @@ def _fit(coming: history.Incoming, before: Sequence[Column], session: Session) -
                 hint=f"declare the type to read it as under `columns:` (`{column.name}: {known[name].type.lower()}`)",
             )
     added = tuple(Column(c.name, c.type) for name, c in arriving.items() if name not in known)
+    if added:
+        loading.widen(added)
     for new in added:
-        session.execute(history.add_column(coming.table, new))
+        loading.session.execute(history.add_column(coming.table, new))
     return (*before, *added)

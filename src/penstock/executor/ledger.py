@@ -1,7 +1,7 @@
 """The ledger: schema `_penstock` inside the warehouse, so that it commits with the data it speaks of.
 
 Everything that correctness needs is here and nothing else: what was committed, which commits of its inputs each model
-has seen, which batches are loaded, what was held back.
+has seen, which batches are loaded, what was held back, and how far back the change log of each relation reaches.
 """
 
 from __future__ import annotations
@@ -16,17 +16,18 @@ from penstock.domain.ledger import Commit, Ledger, RelationKind
 from penstock.domain.relation import RelationName
 from penstock.errors import InternalError, PenstockError, StateError
 from penstock.failpoint import reach
+from penstock.materializations import changelog
 from penstock.ports import Session, Warehouse
 from penstock.quoting import identifier
 
 SCHEMA = "_penstock"
 QUARANTINE = '"_penstock"."quarantine"'
-VERSION = "1"
+VERSION = "2"
 UNKNOWN = "COMMIT_UNKNOWN"
 _TABLES = (
     "meta (key VARCHAR NOT NULL, value VARCHAR NOT NULL)",
     "commits (number BIGINT PRIMARY KEY, relation VARCHAR NOT NULL, run VARCHAR NOT NULL, step VARCHAR NOT NULL, "
-    "fingerprint VARCHAR NOT NULL, rows BIGINT, committed_at TIMESTAMP NOT NULL)",
+    "fingerprint VARCHAR NOT NULL, rows BIGINT, committed_at TIMESTAMP NOT NULL, changes BIGINT, revision VARCHAR)",
     "applied (model VARCHAR NOT NULL, input VARCHAR NOT NULL, number BIGINT NOT NULL)",
     "batches (batch VARCHAR PRIMARY KEY, relation VARCHAR NOT NULL, sha256 VARCHAR NOT NULL, "
     "processing_ts TIMESTAMP NOT NULL, rows_in BIGINT NOT NULL, inserted BIGINT NOT NULL, updated BIGINT NOT NULL, "
@@ -36,7 +37,16 @@ _TABLES = (
     "run VARCHAR NOT NULL, exported_at TIMESTAMP NOT NULL)",
     "quarantine (relation VARCHAR NOT NULL, batch VARCHAR NOT NULL, reasons VARCHAR[] NOT NULL, "
     "payload VARCHAR NOT NULL, copies BIGINT NOT NULL, run VARCHAR NOT NULL, quarantined_at TIMESTAMP NOT NULL)",
+    "logs (relation VARCHAR NOT NULL, since BIGINT NOT NULL)",
 )
+_UPGRADES = {
+    "1": (
+        f"ALTER TABLE {SCHEMA}.commits ADD COLUMN changes BIGINT",
+        f"ALTER TABLE {SCHEMA}.commits ADD COLUMN revision VARCHAR",
+        f"CREATE TABLE {SCHEMA}.logs (relation VARCHAR NOT NULL, since BIGINT NOT NULL)",
+    )
+}
+"""By the version they start from: additions only, so that each is made in one transaction and loses nothing."""
 
 
 def prepare(session: Session, environment: str, layers: tuple[str, ...]) -> None:
@@ -63,12 +73,24 @@ def prepare(session: Session, environment: str, layers: tuple[str, ...]) -> None
             code="WRONG_ENVIRONMENT",
             hint="give each environment a home of its own in penstock.yml",
         )
-    if meta.get("version") != VERSION:
+    version = meta.get("version")
+    while version in _UPGRADES:
+        version = _upgrade(session, version)
+    if version != VERSION:
         raise StateError(
-            f"expected a ledger of version {VERSION}, found {meta.get('version')!r}",
+            f"expected a ledger of version {VERSION}, found {version!r}",
             code="LEDGER_VERSION",
             hint="use the version of Penstock that wrote this warehouse, or `penstock rebuild` from landing",
         )
+
+
+def _upgrade(session: Session, version: str) -> str:
+    after = str(int(version) + 1)
+    with either_way(session):
+        for statement in _UPGRADES[version]:
+            session.execute(statement)
+        session.execute(f"UPDATE {SCHEMA}.meta SET value = ? WHERE key = 'version'", (after,))
+    return after
 
 
 def read(session: Session) -> Ledger:
@@ -92,7 +114,11 @@ def read(session: Session) -> Ledger:
     }
     last = max((commit.number for commit in commits.values()), default=0)
     exported = dict(session.query("SELECT export, fingerprint FROM _penstock.exports").rows)
-    return Ledger(commits, applied, dict(loaded), last, existing, exported)
+    logs: dict[RelationName, int] = {}
+    if RelationName(SCHEMA, "logs") in existing:  # or nobody has written here since an older Penstock did
+        found = session.query("SELECT relation, since FROM _penstock.logs").rows
+        logs = {RelationName.parse(name): since for name, since in found}
+    return Ledger(commits, applied, dict(loaded), last, existing, exported, logs)
 
 
 @contextmanager
@@ -109,24 +135,36 @@ def either_way(session: Session) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What one step commits beside its data."""
+    """What one step commits beside its data. `changes`: the change rows it has logged; None when the log does not reach
+    across this commit. It begins anew after it then, if the relation is `logged` at all."""
 
     relation: RelationName
     step: str
     fingerprint: str
     rows: int | None
     inputs: Mapping[RelationName, int]
+    changes: int | None = None
+    logged: bool = True
 
 
 class Committer:
     """Gives out commit numbers in the order of commits, without gaps: the number is taken, written and committed
     under one lock, as the last thing of a transaction."""
 
-    def __init__(self, warehouse: Warehouse, run: str, ledger: Ledger, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        run: str,
+        ledger: Ledger,
+        now: Callable[[], datetime],
+        revision: str | None = None,
+    ) -> None:
         self._warehouse = warehouse
         self._run = run
+        self._revision = revision
         self._last = ledger.last
         self._known = frozenset(ledger.applied)
+        self._logs = frozenset(ledger.logs)
         self._now = now
         self._lock = threading.Lock()
         self.numbers: dict[RelationName, int] = {}
@@ -154,16 +192,31 @@ class Committer:
                 self._confirm(session, work.number)
                 self._last = work.number
                 self.numbers[work.entry.relation] = work.number
+            work.committed()
 
-    def record(self, session: Session, entry: Entry) -> int:
-        number = self._last + 1
+    def record(self, session: Session, number: int, entry: Entry) -> None:
+        relation = str(entry.relation)
         session.execute(
-            "INSERT INTO _penstock.commits VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (number, str(entry.relation), self._run, entry.step, entry.fingerprint, entry.rows, self._now()),
-        )
+            "INSERT INTO _penstock.commits (number, relation, run, step, fingerprint, rows, committed_at, changes, "
+            "revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (number, relation, self._run, entry.step, entry.fingerprint, entry.rows, self._now(), entry.changes,
+             self._revision),
+        )  # fmt: skip
         if entry.inputs:
             applied(session, entry.relation, entry.inputs, first=entry.relation not in self._known)
-        return number
+        logs = entry.relation in self._logs or entry.relation in self.numbers
+        if entry.changes is not None and not logs:  # nothing has changed in it since an older Penstock wrote here
+            session.execute(
+                "INSERT INTO _penstock.logs SELECT ?, coalesce(max(number), 0) FROM _penstock.commits "
+                "WHERE relation = ? AND number < ?",
+                (relation, relation, number),
+            )
+        elif entry.changes is None:
+            if logs:
+                session.execute("DELETE FROM _penstock.logs WHERE relation = ?", (relation,))
+                session.execute(changelog.drop(entry.relation))
+            if entry.logged:
+                session.execute("INSERT INTO _penstock.logs VALUES (?, ?)", (relation, number))
 
     def _confirm(self, session: Session, number: int) -> None:
         """COMMIT after a failed statement can report success and roll back: read the row, do not believe the word."""
@@ -188,7 +241,8 @@ class Committer:
 
 
 class Transaction:
-    """An open transaction of a step."""
+    """An open transaction of a step. Its number is taken when change rows need it, at the latest with the entry; from
+    then on the others wait to commit, so nothing long may follow."""
 
     def __init__(self, committer: Committer, session: Session, resources: ExitStack) -> None:
         self._committer = committer
@@ -196,14 +250,39 @@ class Transaction:
         self._resources = resources
         self.number: int | None = None
         self.entry: Entry | None = None
+        self._then: list[Callable[[], None]] = []
+
+    def on_commit(self, then: Callable[[], None]) -> None:
+        """Have `then` called once the transaction is known to have committed."""
+        self._then.append(then)
+
+    def committed(self) -> None:
+        for then in self._then:
+            then()
+
+    def take(self) -> int:
+        """The number this transaction commits as, if it commits anything."""
+        if self.number is None:
+            self._resources.enter_context(self._committer._lock)
+            self.number = self._committer.last + 1
+        return self.number
 
     def commit(self, entry: Entry) -> int:
-        """Take the next number for `entry`. Must be the last thing before the transaction ends."""
-        self._resources.enter_context(self._committer._lock)
+        """Write the ledger's row. Must be the last thing before the transaction ends."""
+        number = self.take()
         self.entry = entry
-        self.number = self._committer.record(self._session, entry)
+        self._committer.record(self._session, number, entry)
         reach("ledger.recorded")
-        return self.number
+        return number
+
+
+def adopt(session: Session, model: RelationName, fingerprint: str) -> None:
+    """What `model` holds is what another definition gives too: note that, without a commit, for nothing has changed."""
+    session.execute(
+        "UPDATE _penstock.commits SET fingerprint = ? WHERE number = "
+        "(SELECT max(number) FROM _penstock.commits WHERE relation = ?)",
+        (fingerprint, str(model)),
+    )
 
 
 def applied(session: Session, model: RelationName, inputs: Mapping[RelationName, int], *, first: bool = False) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from penstock.domain.batch import Manifest
 from penstock.domain.plan import LoadStep
 from penstock.domain.run import Status
 from penstock.errors import StateError
 from penstock.executor.batch import Counts, Loading, load_batch
-from penstock.executor.ledger import Entry, Transaction
+from penstock.executor.changelog import TableLog
+from penstock.executor.ledger import Entry
 from penstock.executor.work import Outcome, Work, unchanged
 from penstock.failpoint import reach
 from penstock.materializations import history
@@ -63,21 +65,27 @@ def _load(step: LoadStep, batches: Sequence[Manifest], work: Work, *, again: boo
         if again:
             _forget(step, work, session)
         there = not again and (table.stored in work.ledger.existing or table.stored in work.committer.numbers)
+        log = TableLog(work, session, transaction, table.stored)
         present, total = there, Counts()
         for batch, data in zip(batches, files, strict=True):
             loading = Loading(session, work.run, work.now())
+            if there:
+                loading = replace(loading, log=log.write, widen=log.widen)
             total.add(load_batch(table, batch, data, loading, present=present))
             present = True
         reach("load.before_ledger")
         versions, rows = session.query(history.size(table)).rows[0]
-        number = _commit(step, transaction, versions) if total.changed or not there else None
+        number = None
+        if total.changed or not there:
+            entry = Entry(
+                table.stored, step.id, step.fingerprint, versions, {}, log.rows, logged=work.is_logged(table.stored)
+            )
+            number = transaction.commit(entry)
+        if not there:
+            transaction.on_commit(lambda: work.catalogue.changed(table.stored))
         reach("load.before_commit")
     reach("load.committed")
     return total, number, rows
-
-
-def _commit(step: LoadStep, transaction: Transaction, versions: int) -> int:
-    return transaction.commit(Entry(step.table.stored, step.id, step.fingerprint, versions, {}))
 
 
 def _forget(step: LoadStep, work: Work, session: Session) -> None:

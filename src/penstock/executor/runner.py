@@ -156,7 +156,7 @@ class Runner:
             return self._failed(step, Status.FAILED, str(error), begun, bug)
         return StepResult(
             step.id, step.kind, target_of(step), outcome.status, outcome.reason, self._timer() - begun,
-            outcome.rows, outcome.commit, outcome.accounting, output=outcome.output,
+            outcome.rows, outcome.commit, outcome.accounting, output=outcome.output, mode=outcome.mode,
         )  # fmt: skip
 
     def _failed(

@@ -14,8 +14,11 @@ from penstock.domain.relation import RelationName
 from penstock.domain.run import Status
 from penstock.embedded.interruption import Interruption
 from penstock.errors import InternalError
+from penstock.executor.catalogue import Catalogue
+from penstock.executor.compiled import Compiler
 from penstock.executor.ledger import Committer
 from penstock.executor.turn import Turn
+from penstock.planner.reach import Reach
 from penstock.ports import Landing, Session, Warehouse
 
 
@@ -29,6 +32,7 @@ class Outcome:
     commit: int | None = None
     accounting: Mapping[str, int] = field(default_factory=dict)
     output: str | None = None
+    mode: str | None = None
 
 
 def unchanged(reason: str, rows: int | None = None) -> Outcome:
@@ -41,6 +45,7 @@ class Work:
     `started`: the run's time, which all that it lands bears, also past midnight; `now` is the clock.
     `command` and `wait`: who asks for the landing's lock, and how long (s).
     `refresh`: models to make anew; `bound`: models whose output columns were checked before the run.
+    `reach`: what each model of the project depends on; `unlogged`: relations that keep no change log.
     `warehouse` and `committer` are absent when a run only lands: ingestion needs no warehouse.
     """
 
@@ -62,6 +67,8 @@ class Work:
         command: str = "penstock",
         refresh: frozenset[RelationName] = frozenset(),
         bound: frozenset[RelationName] = frozenset(),
+        reach: Reach | None = None,
+        unlogged: frozenset[RelationName] = frozenset(),
     ) -> None:
         self.run = run
         self.root = root
@@ -76,6 +83,10 @@ class Work:
         self.interruption = Interruption()
         self.refresh = refresh
         self.bound = bound
+        self.catalogue = Catalogue()
+        self._reach = reach
+        self._unlogged = unlogged
+        self._compiler: Compiler | None = None
         self._warehouse = warehouse
         self._committer = committer
         self._local = threading.local()
@@ -85,6 +96,23 @@ class Work:
         if self._committer is None:
             raise InternalError("a step needs the ledger and the run has none", code="NO_LEDGER")
         return self._committer
+
+    def is_logged(self, relation: RelationName) -> bool:
+        """Whether the relation keeps a change log."""
+        return relation not in self._unlogged
+
+    @property
+    def reach(self) -> Reach:
+        """What each model of the project depends on."""
+        if self._reach is None:
+            raise InternalError("a step needs to know the project and the run does not", code="BUG")
+        return self._reach
+
+    @property
+    def compiler(self) -> Compiler:
+        if self._compiler is None:
+            self._compiler = Compiler(self.root / ".penstock" / "maintenance", self.reach, self.catalogue)
+        return self._compiler
 
     @property
     def warehouse(self) -> Warehouse:

@@ -20,6 +20,8 @@ from penstock.quoting import columns, identifier, literal, qualified
 
 BATCH = "_penstock_batch"
 CHANGED = "_penstock_changed"
+CLOSED = "_penstock_closed"
+DELETED = "_penstock_deleted"
 SUSPECTS = "_penstock_suspects"
 META = ("processing_ts", "valid_from", "valid_to", "is_current", "_batch")
 APPEND_META = ("processing_ts", "_batch")
@@ -222,8 +224,12 @@ def source(batch: Incoming, judged: bool) -> str:
     )
 
 
+def _at(batch: Incoming) -> str:
+    return f"CAST({literal(batch.processing_ts)} AS TIMESTAMP)"
+
+
 def _stamped(batch: Incoming) -> str:
-    at = f"CAST({literal(batch.processing_ts)} AS TIMESTAMP)"
+    at = _at(batch)
     if not batch.table.key:
         return f"{at} AS processing_ts, {literal(batch.batch)} AS _batch"
     return (
@@ -286,24 +292,52 @@ def changed(batch: Incoming, rows: str) -> str:
 CHANGES = f"SELECT count(*) FILTER (NOT _known), count(*) FILTER (_known) FROM {CHANGED}"
 
 
-def _close(batch: Incoming) -> str:
-    at = f"CAST({literal(batch.processing_ts)} AS TIMESTAMP)"
-    return f"UPDATE {stored(batch.table)} AS h SET valid_to = {at}, is_current = false"
+def closed(batch: Incoming) -> str:
+    """A temporary table of the current versions of the keys that changed, with their places in the table."""
+    return (
+        f"CREATE OR REPLACE TEMP TABLE {CLOSED} AS SELECT h.rowid AS _row, h.* FROM {stored(batch.table)} AS h "
+        f"SEMI JOIN {CHANGED} AS c ON c._known AND {_same_key(batch, 'h', 'c')} WHERE h.is_current"
+    )
 
 
-def close_updated(batch: Incoming) -> str:
-    """End the current versions of the keys that changed."""
-    return f"{_close(batch)} FROM {CHANGED} AS c WHERE h.is_current AND c._known AND {_same_key(batch, 'h', 'c')}"
-
-
-def close_deleted(batch: Incoming) -> str:
-    """Full extracts: end the versions of keys the extract no longer has. A key whose row is held back is still there:
-    it keeps the version it had."""
+def deleted(batch: Incoming) -> str:
+    """Full extracts: a temporary table of the places of current versions whose key the extract no longer has. A key
+    whose row is held back is still there: it keeps the version it had."""
     keys = ", ".join(f"{column.value} AS {identifier(column.name)}" for column in batch.key)
     return (
-        f"{_close(batch)} WHERE h.is_current AND NOT EXISTS "
+        f"CREATE OR REPLACE TEMP TABLE {DELETED} AS SELECT h.rowid AS _row FROM {stored(batch.table)} AS h "
+        f"WHERE h.is_current AND NOT EXISTS "
         f"(SELECT 1 FROM (SELECT {keys} FROM {batch.landed}) AS p WHERE {_same_key(batch, 'p', 'h')})"
     )
+
+
+def add_deleted(table: SourceTable) -> str:
+    return (
+        f"INSERT INTO {CLOSED} SELECT h.rowid AS _row, h.* FROM {stored(table)} AS h "
+        f"SEMI JOIN {DELETED} AS d ON d._row = h.rowid"
+    )
+
+
+def close(batch: Incoming) -> str:
+    """End the versions in CLOSED."""
+    return (
+        f"UPDATE {stored(batch.table)} AS h SET valid_to = {_at(batch)}, is_current = false FROM {CLOSED} AS c "
+        "WHERE h.rowid = c._row"
+    )
+
+
+# What is told to those who follow the table: row images by sign, each a FROM item
+
+
+def versions(batch: Incoming) -> tuple[tuple[int, str], ...]:
+    """Versions that were current and have ended, and new ones, from CLOSED and CHANGED."""
+    ended = f"(SELECT * REPLACE ({_at(batch)} AS valid_to, false AS is_current) FROM {CLOSED})"
+    begun = f"(SELECT {columns(batch.names)}, {_stamped(batch)} FROM {CHANGED})"
+    return (-1, CLOSED), (1, ended), (1, begun)
+
+
+def events(batch: Incoming) -> tuple[tuple[int, str], ...]:
+    return ((1, f"(SELECT * FROM {stored(batch.table)} WHERE _batch = {literal(batch.batch)})"),)
 
 
 def drop(table: SourceTable, existing: Mapping[RelationName, RelationKind]) -> tuple[str, ...]:
@@ -324,6 +358,10 @@ def size(table: SourceTable) -> str:
 def current_view(table: SourceTable, names: Sequence[str]) -> str:
     """`raw.products`: the current rows only, which is what a join wants (joining the history would fan out)."""
     view = qualified(table.relation.layer, table.relation.name)
-    return (
-        f"CREATE OR REPLACE VIEW {view} AS SELECT {columns(names)}, processing_ts FROM {stored(table)} WHERE is_current"
-    )
+    return f"CREATE OR REPLACE VIEW {view} AS {current_select(table, names)}"
+
+
+def current_select(table: SourceTable, names: Sequence[str]) -> str:
+    """What the view of the current rows selects. `names`: the columns of the history, ours among them or not."""
+    own = columns(name for name in names if name not in META)
+    return f"SELECT {own}, processing_ts FROM {stored(table)} WHERE is_current"

@@ -109,7 +109,8 @@ class Planner:
         fingerprint = self._reach.fingerprint(model)
         inputs = self._reach.inputs(model)
         depends = self._depends(model.reads)
-        reason = self._why_build(model, fingerprint, inputs, depends)
+        moment = self._reach.moment(model)
+        reason = self._why_build(model, (fingerprint, moment), inputs, depends)
         self._add(
             BuildStep(
                 f"build:{model.relation}",
@@ -120,15 +121,16 @@ class Planner:
                 reason is not None,
                 reason or "up to date",
                 depends,
+                moment,
             )
         )
 
     def _why_build(
-        self, model: Model, fingerprint: str, inputs: Sequence[RelationName], depends: Sequence[str]
+        self, model: Model, definition: tuple[str, str], inputs: Sequence[RelationName], depends: Sequence[str]
     ) -> str | None:
         if model.relation in self._refresh:
             return "asked to be made anew"
-        reason = stale(self._ledger, model.relation, fingerprint, positions(self._ledger, inputs))
+        reason = stale(self._ledger, model.relation, *definition, positions(self._ledger, inputs))
         if reason is not None:
             return reason
         moving = [self._target(step) for step in depends if self._steps[step].needed]
@@ -185,21 +187,32 @@ def in_order(models: Sequence[Model]) -> list[Model]:
     return [by_name[name] for name in order(by_name, {model.relation: model.reads for model in models})]
 
 
-def stale(ledger: Ledger, relation: RelationName, fingerprint: str, inputs: Mapping[RelationName, int]) -> str | None:
+def stale(
+    ledger: Ledger, relation: RelationName, fingerprint: str, moment: str, inputs: Mapping[RelationName, int]
+) -> str | None:
     """Why a relation does not show its definition over its inputs as committed, or None when it does.
 
-    `inputs` has the last commit of each input; the executor asks again with what the run has committed meanwhile.
+    `moment` stands for the times it uses: they matter to a relation that was committed as depending on them. `inputs`
+    has the last commit of each input; the executor asks again with what the run has committed meanwhile.
     """
     commit = ledger.commits.get(relation)
     if commit is None:
         return "not built yet"
     if relation not in ledger.existing:
         return "missing in the warehouse"
-    if commit.fingerprint != fingerprint:
+    made, _, at = commit.fingerprint.partition("@")
+    if made != fingerprint:
         return "definition changed"
+    if at and at != moment:
+        return "the time has moved"
     seen = ledger.applied.get(relation, {})
     moved = [str(name) for name, number in inputs.items() if number != seen.get(name, 0)]
     return f"changed: {_listed(moved)}" if moved else None
+
+
+def defined(fingerprint: str, moment: str, *, timed: bool) -> str:
+    """The fingerprint a relation is committed with: `timed` ones depend on the moment too."""
+    return f"{fingerprint}@{moment}" if timed and moment else fingerprint
 
 
 def positions(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from hashlib import sha256
 
@@ -10,6 +10,9 @@ from penstock.domain.model import Model
 from penstock.domain.project import Parameter, Project
 from penstock.domain.relation import RelationName
 from penstock.domain.source import SourceTable
+
+TIMES = ("run_ts", "run_date")
+"""Parameters that are others in every run."""
 
 
 class Reach:
@@ -19,7 +22,7 @@ class Reach:
         self._project = project
         self._parameters = parameters
         self._stored: dict[RelationName, tuple[RelationName, ...]] = {}
-        self._views: dict[RelationName, tuple[str, ...]] = {}
+        self._definitions: dict[tuple[RelationName, bool], tuple[str, ...]] = {}
 
     @cached_property
     def models(self) -> dict[RelationName, Model]:
@@ -32,8 +35,10 @@ class Reach:
         return found | {table.stored: table for table in self._project.tables}
 
     def materialization(self, model: Model) -> str:
-        """What `auto` means today: rebuild (see materializations/build.py)."""
-        return "rebuild" if model.materialization == "auto" else model.materialization
+        """How a model is made. A Python model gives its whole result: there is nothing to choose."""
+        if model.language == "python" and model.materialization == "auto":
+            return "rebuild"
+        return model.materialization
 
     def is_view(self, model: Model) -> bool:
         return self.materialization(model) == "view"
@@ -57,19 +62,64 @@ class Reach:
         """The stored relations a model's content depends on, in a stable order."""
         return tuple(dict.fromkeys(stored for read in model.reads for stored in self.stored(read)))
 
-    def fingerprint(self, model: Model) -> str:
-        """Changes when the definition, a view it reads, or the value of a parameter either uses has changed."""
-        return sha256("\n".join(self._definition(model)).encode()).hexdigest()
+    def views(self, model: Model) -> dict[RelationName, Model | SourceTable]:
+        """Every view between a model and its inputs: a model, or a source table by its current rows."""
+        found: dict[RelationName, Model | SourceTable] = {}
+        for read in model.reads:
+            table, other = self.tables.get(read), self.models.get(read)
+            if table is not None and read != table.stored:
+                found[read] = table
+            elif other is not None and self.is_view(other):
+                found |= {read: other, **self.views(other)}
+        return found
 
-    def _definition(self, model: Model) -> tuple[str, ...]:
-        known = self._views.get(model.relation)
+    def keys(self, relations: Iterable[RelationName]) -> dict[RelationName, tuple[str, ...]]:
+        """The declared keys of those of the relations that have one: no two of their rows have the same."""
+        found: dict[RelationName, tuple[str, ...]] = {}
+        for name in relations:
+            table, model = self.tables.get(name), self.models.get(name)
+            if table is not None and table.key and name == table.relation:
+                found[name] = table.key
+            elif model is not None and model.key and not self.is_view(model):
+                found[name] = model.key
+        return found
+
+    @cached_property
+    def followed(self) -> frozenset[RelationName]:
+        """Stored relations whose changes some model may follow."""
+        return frozenset(
+            stored
+            for model in self._project.models
+            if self.materialization(model) == "auto"
+            for stored in self.inputs(model)
+        )
+
+    def fingerprint(self, model: Model) -> str:
+        """Changes when the definition, a view it reads, or the value of a parameter either uses has changed. Of an
+        `auto` model without the values of times: whether these matter is another question (see `moment`)."""
+        timeless = self.materialization(model) == "auto"
+        return sha256("\n".join(self._definition(model, timeless)).encode()).hexdigest()
+
+    def moment(self, model: Model) -> str:
+        """Changes when a time changes that an `auto` model or a view it reads uses; empty when they use none."""
+        if self.materialization(model) != "auto":
+            return ""
+        views = [each for each in self.views(model).values() if isinstance(each, Model)]
+        used = {name for each in (model, *views) for name in each.parameters if name in TIMES}
+        values = [f"{name}={self._parameters.get(name)!r}" for name in sorted(used)]
+        return sha256("\n".join(values).encode()).hexdigest()[:16] if values else ""
+
+    def _definition(self, model: Model, timeless: bool) -> tuple[str, ...]:
+        known = self._definitions.get((model.relation, timeless))
         if known is None:
-            values = [f"{name}={self._parameters.get(name)!r}" for name in model.parameters]
+            used = [name for name in model.parameters if not (timeless and name in TIMES)]
+            values = [f"{name}={self._parameters.get(name)!r}" for name in used]
             views = [
                 part
                 for read in model.reads
                 if (other := self.models.get(read)) is not None and self.is_view(other)
-                for part in self._definition(other)
+                for part in self._definition(other, timeless)
             ]
-            known = self._views[model.relation] = (model.fingerprint, self.materialization(model), *values, *views)
+            known = (model.fingerprint, self.materialization(model), *values, *views)
+            self._definitions[model.relation, timeless] = known
         return known

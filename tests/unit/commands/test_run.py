@@ -176,7 +176,7 @@ def test_duplicate_output_columns_behind_a_star_are_refused(folder: Any) -> None
     assert [problem.code for problem in caught.value.problems] == ["DUPLICATE_COLUMN"]
 
 
-def test_parameters_are_bound_and_a_model_of_the_time_follows_the_time(folder: Any) -> None:
+def test_parameters_are_bound_and_a_stamp_moves_with_its_row_only(folder: Any) -> None:
     folder.write("penstock.yml", "name: test\nvariables: {least: 20, who: o'neil}\n")
     folder.write(
         "models/stg/m.sql",
@@ -186,8 +186,24 @@ def test_parameters_are_bound_and_a_model_of_the_time_follows_the_time(folder: A
     folder.run(now=now)
     found = folder.rows("SELECT id, who, e, CAST(d AS VARCHAR) FROM stg.m")
     assert found == [(2, "o'neil", "dev", "2026-11-20"), (3, "o'neil", "dev", "2026-11-20")]
+    folder.write("inbox/orders.csv", "id,region,amount\n1,north,10\n2,south,21\n3,north,31\n")
+    folder.run(now=now + timedelta(hours=1), select=["raw.orders"])
+    folder.write("inbox/orders.csv", "id,region,amount\n1,north,10\n2,south,19\n3,north,31\n")
+    folder.run(now=now + timedelta(hours=1))
+    assert folder.rows("SELECT id, CAST(d AS VARCHAR) FROM stg.m") == [(3, "2026-11-20")]
+
+
+def test_a_model_of_the_time_follows_the_time(folder: Any) -> None:
+    folder.write("models/stg/m.sql", "SELECT id FROM raw.orders WHERE $run_date > DATE '2026-11-20' OR id = 1")
+    now = datetime(2026, 11, 20, 23, 30, tzinfo=UTC)
+    folder.run(now=now)
+    assert folder.rows("FROM stg.m") == [(1,)]
     assert folder.run(now=now)["build:stg.m"] == "unchanged"
     assert folder.run(now=now + timedelta(hours=1))["build:stg.m"] == "success"
+    assert folder.rows("FROM stg.m") == [(1,), (2,), (3,)]
+    assert folder.run(now=now + timedelta(days=1, hours=1))["build:stg.m"] == "unchanged"
+    commits = folder.rows("SELECT count(*) FROM _penstock.commits WHERE relation = 'stg.m'")
+    assert commits == [(2,)], "the same rows again are no commit"
 
 
 def test_a_declared_type_that_changes_loads_the_table_again(folder: Any) -> None:

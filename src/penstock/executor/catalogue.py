@@ -1,0 +1,41 @@
+"""Columns of stored relations as the warehouse has them: one query in a run, and only if somebody asks."""
+
+from __future__ import annotations
+
+import threading
+
+from penstock.domain.relation import Column, RelationName
+from penstock.ports import Session
+from penstock.quoting import qualified
+
+_ALL = (
+    "SELECT table_schema, table_name, column_name, data_type FROM information_schema.columns ORDER BY ordinal_position"
+)
+
+
+class Catalogue:
+    """One run's, shared by its threads. Whoever has changed a relation's columns and committed that says so."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._found: dict[RelationName, tuple[Column, ...]] | None = None
+        self._changed: set[RelationName] = set()
+
+    def columns(self, session: Session, relation: RelationName) -> tuple[Column, ...] | None:
+        """The columns of a relation that is there, None for one that is not. Asks outside of transactions that have
+        changed it."""
+        with self._guard:
+            if self._found is None:
+                found: dict[RelationName, list[Column]] = {}
+                for layer, name, column, kind in session.query(_ALL).rows:
+                    found.setdefault(RelationName(layer, name), []).append(Column(column, kind))
+                self._found = {name: tuple(each) for name, each in found.items()}
+            if relation in self._changed:  # asked by one who depends on it; what was read first may be from before
+                self._found[relation] = session.describe(f"SELECT * FROM {qualified(relation.layer, relation.name)}")
+                self._changed.discard(relation)
+            return self._found.get(relation)
+
+    def changed(self, relation: RelationName) -> None:
+        """The relation is there and its columns may be others now."""
+        with self._guard:
+            self._changed.add(relation)

@@ -1,0 +1,144 @@
+"""Rows that leave and enter a table: put into it, logged and committed, all in one open transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from penstock.domain.model import Model
+from penstock.domain.plan import BuildStep
+from penstock.domain.relation import Column, RelationName
+from penstock.domain.run import Status
+from penstock.errors import InternalError
+from penstock.executor.changelog import TableLog
+from penstock.executor.ledger import Entry, Transaction, adopt, applied
+from penstock.executor.work import Outcome, Work
+from penstock.failpoint import reach
+from penstock.materializations import build as building
+from penstock.materializations import changelog, maintain
+from penstock.ports import Session
+
+UNTOUCHED = 0.3
+"""A share of the rows: where more of them change, a table is made anew rather than corrected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """What a step knows when its transaction is open. `fingerprint` is what the ledger is told the relation was made
+    from; `found` are the relation's columns; `stamps` those of them that are not compared."""
+
+    step: BuildStep
+    work: Work
+    session: Session
+    transaction: Transaction
+    inputs: Mapping[RelationName, int]
+    fingerprint: str
+    found: Sequence[Column]
+    mode: str
+    reason: str
+    stamps: tuple[str, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def model(self) -> Model:
+        return self.step.model
+
+    @property
+    def relation(self) -> RelationName:
+        return self.step.model.relation
+
+    @property
+    def names(self) -> list[str]:
+        return [column.name for column in self.found]
+
+
+def size(session: Session, relation: RelationName) -> int:
+    rows: int = session.query(f"SELECT count(*) FROM {maintain.name_of(relation)}").rows[0][0]
+    return rows
+
+
+def compare(making: Making, before: str) -> tuple[int, int]:
+    """How many rows of `before` (a FROM item) leave and how many of NEW enter."""
+    making.session.execute(maintain.difference(before, making.found, making.stamps))
+    gone, came = making.session.query(maintain.DIFFERENT).rows[0]
+    return gone, came
+
+
+def settle(making: Making, gone: int, came: int, before: str, row: str) -> Outcome:
+    """Carry out what `compare` found. `row`: the column of `before` that says where in the table a row is."""
+    if not gone and not came:
+        return _as_it_was(making)
+    session = making.session
+    if not making.stamps and gone + came > UNTOUCHED * size(session, making.relation) and row == "rowid":
+        return _swapped(making, gone, came)
+    if gone:
+        session.execute(maintain.gone(before, making.found, making.stamps, row))
+    if came:
+        session.execute(maintain.came(making.found, making.stamps))
+    return correct(making, gone, came)
+
+
+def correct(making: Making, gone: int, came: int) -> Outcome:
+    """The rows in GONE out of the table, those in CAME into it."""
+    if not gone and not came:
+        return _as_it_was(making)
+    session, relation = making.session, making.relation
+    done = session.execute(maintain.delete(relation)) if gone else 0
+    done += session.execute(maintain.insert(relation, making.names)) if came else 0
+    if done != gone + came:
+        raise InternalError(f"{relation}: expected {gone + came} rows to change, found {done}", code="BUG")
+    if came and making.model.key:
+        building.check_unique(making.model, session.query(maintain.repeated(relation, making.model.key)).rows)
+    return _committed(making, gone, came, [(-1, maintain.GONE)] * bool(gone) + [(1, maintain.CAME)] * bool(came))
+
+
+def _swapped(making: Making, gone: int, came: int) -> Outcome:
+    making.session.execute(maintain.swap(making.relation, making.names))
+    unique(making)
+    rows = [(sign, f"({changelog.copied(making.names, maintain.DIFFERENCE, sign)})") for sign in (-1, 1)]
+    return _committed(making, gone, came, rows)
+
+
+def unique(making: Making) -> None:
+    """Raises DataError when a declared key stands twice in the table."""
+    if making.model.key:
+        every = building.duplicates(building.name_of(making.model), making.model.key)
+        building.check_unique(making.model, making.session.query(every).rows)
+
+
+def _as_it_was(making: Making) -> Outcome:
+    """No row differs: there is nothing to commit, and whoever reads the relation need not look at it."""
+    commit = making.work.ledger.commits.get(making.relation)
+    if commit is not None and commit.fingerprint != making.fingerprint:
+        adopt(making.session, making.relation, making.fingerprint)
+    applied(making.session, making.relation, making.inputs)
+    reach("build.noted")
+    return Outcome(
+        Status.UNCHANGED,
+        making.reason,
+        commit.rows if commit else None,
+        accounting={**making.counts, "gone": 0, "came": 0},
+        mode=making.mode,
+    )
+
+
+def _committed(making: Making, gone: int, came: int, rows: Sequence[tuple[int, str]]) -> Outcome:
+    reach("build.changed")
+    total = size(making.session, making.relation)
+    log = TableLog(making.work, making.session, making.transaction, making.relation)
+    log.write(making.names, rows)
+    reach("build.logged")
+    number = making.transaction.commit(
+        Entry(
+            making.relation,
+            making.step.id,
+            making.fingerprint,
+            total,
+            making.inputs,
+            log.rows,
+            making.work.is_logged(making.relation),
+        )
+    )
+    reach("build.before_commit")
+    accounting = {**making.counts, "gone": gone, "came": came}
+    return Outcome(Status.SUCCESS, making.reason, total, number, accounting, mode=making.mode)

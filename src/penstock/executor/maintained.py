@@ -1,0 +1,116 @@
+"""The maintained build: only the units that what changed in the inputs can affect are made anew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from penstock.domain.maintenance import AFFECTED, Program
+from penstock.domain.plan import BuildStep
+from penstock.domain.relation import RelationName
+from penstock.domain.run import Status
+from penstock.errors import UserError
+from penstock.executor import changes, delta
+from penstock.executor.ledger import Transaction, applied
+from penstock.executor.work import Outcome, Work
+from penstock.failpoint import reach
+from penstock.materializations import maintain
+from penstock.ports import Session
+from penstock.quoting import identifier
+from penstock.sql.render import bind_parameters
+
+SMALL = 10_000
+"""Rows up to which nobody asks whether making a table anew would be less work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """One model in an open transaction. `inputs`: the last commit of each input; `reason`: why there is work at all."""
+
+    step: BuildStep
+    work: Work
+    session: Session
+    transaction: Transaction
+    inputs: Mapping[RelationName, int]
+    reason: str
+
+
+def maintained(step: BuildStep, work: Work, inputs: Mapping[RelationName, int], reason: str) -> Outcome | str:
+    """Bring the relation up to date with the changes of its inputs, or say why it has to be made anew."""
+    session = work.session
+    since = changes.moved(work.ledger.applied.get(step.model.relation, {}), inputs)
+    reach("build.before_transaction")
+    try:
+        with work.committer.transaction(session) as transaction:
+            found = _from_logs(Following(step, work, session, transaction, inputs, reason), since)
+            changes.forget(session, since)
+            for name in maintain.TEMPORARY:
+                session.execute(f"DROP TABLE IF EXISTS {name}")
+    except UserError as error:  # what is wrong with a row is told by making the whole table, in the model's own SQL
+        return f"its changes could not be followed ({error.problem.message})"
+    if isinstance(found, Outcome):
+        reach("build.committed")
+    return found
+
+
+def _from_logs(this: Following, since: Mapping[RelationName, int]) -> Outcome | str:
+    """`since`: the inputs that have moved, each with the commit that was seen last."""
+    work, session, relation = this.work, this.session, this.step.model.relation
+    missing = changes.incomplete(session, work.catalogue, since)
+    if missing is not None:
+        return missing
+    changed = changes.gather(session, work.catalogue, since)
+    if not changed:
+        applied(session, relation, this.inputs)
+        return Outcome(Status.UNCHANGED, "no row it reads has changed", work.ledger.commits[relation].rows)
+    program = work.compiler.program(this.step.model, changed, session)
+    if isinstance(program, str):
+        return program
+    found = _follow(this, program)
+    for name in (*program.temporary, AFFECTED):
+        session.execute(f"DROP TABLE IF EXISTS {identifier(name)}")
+    return found
+
+
+def _follow(this: Following, program: Program) -> Outcome | str:
+    work, session, relation = this.work, this.session, this.step.model.relation
+    for statement in program.prepare:
+        session.execute(_bound(statement, work))
+    affected, nulls = session.query(maintain.affected(len(program.unit))).rows[0]
+    total = delta.size(session, relation)
+    if total > SMALL and affected > delta.UNTOUCHED * total:
+        return f"{affected:,} units may differ, and it has {total:,} rows"
+    session.execute(maintain.old(relation, program.unit))
+    before = session.query(f"SELECT count(*) FROM {maintain.OLD}").rows[0][0]
+    if total > SMALL and before > delta.UNTOUCHED * total:
+        return f"{before:,} of its {total:,} rows may differ"
+    select = program.select if nulls else program.select_without_nulls or program.select
+    session.execute(maintain.aside(_bound(select, work)))
+    found = session.describe(f"SELECT * FROM {maintain.NEW}")
+    if found != work.catalogue.columns(session, relation):
+        return "its columns have changed"
+    making = delta.Making(
+        step=this.step,
+        work=work,
+        session=session,
+        transaction=this.transaction,
+        inputs=this.inputs,
+        fingerprint=work.ledger.commits[relation].fingerprint,
+        found=found,
+        mode="maintained",
+        reason=f"{this.reason}; maintained by {unit(program.unit)}",
+        stamps=program.stamps,
+        counts={"affected": affected},
+    )
+    gone, came = delta.compare(making, maintain.OLD)
+    return delta.settle(making, gone, came, maintain.OLD, maintain.ROW)
+
+
+def _bound(statement: str, work: Work) -> str:
+    return bind_parameters(statement, work.parameters) if "$" in statement else statement
+
+
+def unit(columns: tuple[str, ...], most: int = 4) -> str:
+    """`(region, day)`; the first few of many."""
+    shown = ", ".join(columns[:most])
+    return f"({shown}, …)" if len(columns) > most else f"({shown})"

@@ -1,0 +1,150 @@
+"""From rows as they are and rows as they should be to the rows that leave and enter a table, and those into the table.
+
+Both sides are multisets: NULLs are equal, copies count, text is compared byte by byte whatever its collation. Stamps
+(columns that hold the time of their making) are not compared; a row that comes out equal keeps the stamp it has.
+Everything here is text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from penstock.domain.maintenance import AFFECTED
+from penstock.domain.relation import Column, RelationName
+from penstock.materializations.changelog import COUNT, copied, exact, images
+from penstock.quoting import columns, identifier, qualified
+
+NEW = "_penstock_new"
+OLD = "_penstock_old"
+DIFFERENCE = "_penstock_difference"
+GONE = "_penstock_gone"
+CAME = "_penstock_came"
+ROW = "_penstock_row"
+TEMPORARY = (NEW, OLD, DIFFERENCE, GONE, CAME)
+"""Every temporary table that is made here."""
+
+
+def name_of(relation: RelationName) -> str:
+    return qualified(relation.layer, relation.name)
+
+
+def aside(select: str) -> str:
+    """The rows as they should be, in a temporary table."""
+    return f"CREATE OR REPLACE TEMP TABLE {NEW} AS {select}"
+
+
+def affected(units: int) -> str:
+    """One row: how many units are affected, how many of these have a NULL in them."""
+    nulls = " OR ".join(f"u{place} IS NULL" for place in range(units))
+    return f"SELECT count(*), count(*) FILTER ({nulls or 'false'}) FROM {AFFECTED}"
+
+
+def old(relation: RelationName, unit: Sequence[str]) -> str:
+    """The rows of the affected units as they are, with their places in the table."""
+    same = " AND ".join(
+        f"a.{identifier(f'u{place}')} IS NOT DISTINCT FROM m.{identifier(name)}" for place, name in enumerate(unit)
+    )
+    return (
+        f"CREATE OR REPLACE TEMP TABLE {OLD} AS SELECT m.rowid AS {ROW}, m.* FROM {name_of(relation)} AS m "
+        f"SEMI JOIN {AFFECTED} AS a ON {same or 'true'}"
+    )
+
+
+def difference(before: str, found: Sequence[Column], stamps: Sequence[str]) -> str:
+    """Each row that `before` (a FROM item) and NEW do not hold equally often, with how many more NEW has."""
+    listed = images(_compared(found, stamps))
+    lead = f"{listed}, " if listed else ""
+    return (
+        f"CREATE OR REPLACE TEMP TABLE {DIFFERENCE} AS SELECT *, row_number() OVER () AS _penstock_group FROM ("
+        f"SELECT * EXCLUDE (s), sum(s) AS {COUNT} FROM (SELECT {lead}-1 AS s FROM {before} "
+        f"UNION ALL SELECT {lead}1 AS s FROM {NEW}) GROUP BY ALL HAVING sum(s) <> 0)"
+    )
+
+
+DIFFERENT = (
+    f"SELECT CAST(coalesce(-sum({COUNT}) FILTER ({COUNT} < 0), 0) AS BIGINT), "
+    f"CAST(coalesce(sum({COUNT}) FILTER ({COUNT} > 0), 0) AS BIGINT) FROM {DIFFERENCE}"
+)
+"""One row: how many rows leave, how many enter."""
+
+
+def gone(before: str, found: Sequence[Column], stamps: Sequence[str], row: str) -> str:
+    """The rows that leave: their places and images. `before` is what was compared, `row` its column of places."""
+    return f"CREATE OR REPLACE TEMP TABLE {GONE} AS {_chosen(before, found, stamps, -1, f'r.{row} AS {ROW}')}"
+
+
+def came(found: Sequence[Column], stamps: Sequence[str]) -> str:
+    """The rows that enter, with stamps of now."""
+    names = [column.name for column in found]
+    if stamps:
+        return f"CREATE OR REPLACE TEMP TABLE {CAME} AS {_chosen(NEW, found, stamps, 1, '')}"
+    return f"CREATE OR REPLACE TEMP TABLE {CAME} AS {copied(names, DIFFERENCE, 1)}"
+
+
+def _chosen(rows: str, found: Sequence[Column], stamps: Sequence[str], sign: int, place: str) -> str:
+    """As many of the `rows` as DIFFERENCE counts of one sign; which of several equal ones does not matter."""
+    same = " AND ".join(
+        f"{exact(column, 'r.')} IS NOT DISTINCT FROM {exact(column, 'd.')}" for column in _compared(found, stamps)
+    )
+    names = columns(column.name for column in found)
+    first = f"{place}, " if place else ""
+    kept = f"{ROW}, {names}" if place else names
+    return (
+        f"SELECT {kept} FROM (SELECT {first}{columns((c.name for c in found), 'r')}, "
+        f"{sign} * d.{COUNT} AS _penstock_most, "
+        f"row_number() OVER (PARTITION BY d._penstock_group) AS _penstock_copy FROM {rows} AS r "
+        f"JOIN (SELECT * FROM {DIFFERENCE} WHERE {sign} * {COUNT} > 0) AS d ON {same or 'true'}) "
+        "WHERE _penstock_copy <= _penstock_most"
+    )
+
+
+def _compared(found: Sequence[Column], stamps: Sequence[str]) -> list[Column]:
+    ignored = {name.lower() for name in stamps}
+    return [column for column in found if column.name.lower() not in ignored]
+
+
+def correction(relation: RelationName, found: Sequence[Column], key: Sequence[str]) -> tuple[str, str]:
+    """Statements for GONE and CAME of an appended table: rows of NEW whose key is new enter, those whose key is known
+    and that differ take the place of the row that has it."""
+    table = name_of(relation)
+    keys = {name.lower() for name in key}
+    same = " AND ".join(f"t.{identifier(name)} IS NOT DISTINCT FROM n.{identifier(name)}" for name in key)
+    differs = " OR ".join(
+        f"{exact(column, 't.')} IS DISTINCT FROM {exact(column, 'n.')}"
+        for column in found
+        if column.name.lower() not in keys
+    )
+    listed = [column.name for column in found]
+    return (
+        f"CREATE OR REPLACE TEMP TABLE {GONE} AS SELECT t.rowid AS {ROW}, {columns(listed, 't')} FROM {table} AS t "
+        f"JOIN {NEW} AS n ON {same} WHERE {differs or 'false'}",
+        f"CREATE OR REPLACE TEMP TABLE {CAME} AS SELECT {columns(listed, 'n')} FROM {NEW} AS n WHERE NOT EXISTS "
+        f"(SELECT 1 FROM {table} AS t WHERE {same} AND NOT ({differs or 'false'}))",
+    )
+
+
+CORRECTED = f"SELECT (SELECT count(*) FROM {GONE}), (SELECT count(*) FROM {CAME})"
+
+
+def delete(relation: RelationName) -> str:
+    return f"DELETE FROM {name_of(relation)} WHERE rowid IN (SELECT {ROW} FROM {GONE})"
+
+
+def insert(relation: RelationName, names: Sequence[str]) -> str:
+    listed = columns(names)
+    return f"INSERT INTO {name_of(relation)} ({listed}) SELECT {listed} FROM {CAME}"
+
+
+def swap(relation: RelationName, names: Sequence[str]) -> str:
+    """The whole table anew from NEW: less work than to delete and insert most of it."""
+    return f"CREATE OR REPLACE TABLE {name_of(relation)} AS SELECT {columns(names)} FROM {NEW}"
+
+
+def repeated(relation: RelationName, key: Sequence[str]) -> str:
+    """Keys among those that came which stand more than once in the table, a few of them, with their count."""
+    same = " AND ".join(f"m.{identifier(name)} IS NOT DISTINCT FROM c.{identifier(name)}" for name in key)
+    keys = columns(key, "m")
+    return (
+        f"SELECT {keys}, count(*) FROM {name_of(relation)} AS m SEMI JOIN {CAME} AS c ON {same} "
+        f"GROUP BY {keys} HAVING count(*) > 1 LIMIT 5"
+    )
