@@ -17,9 +17,11 @@ from penstock.commands.run import run
 from penstock.commands.show import show
 from penstock.commands.status import RelationStatus, status
 from penstock.commands.validate import Validation, validate
+from penstock.commands.verify import verify
 from penstock.domain.plan import Plan
 from penstock.domain.rows import Rows
 from penstock.domain.run import RunReport
+from penstock.domain.verification import Verification
 from penstock.ports import Emit
 
 
@@ -100,8 +102,15 @@ class Project:
     def history(self, *, limit: int = 20, run: str | None = None) -> tuple[Mapping[str, Any], ...]:
         return history(self.where, environment=self.environment, limit=limit, run=run)
 
-    def show(self, relation: str, *, limit: int = 20, wait: float = 10.0) -> Rows:
-        return show(self.where, relation, environment=self.environment, limit=limit, wait=wait)
+    def show(
+        self, relation: str, *, limit: int | None = 20, at: str | int | datetime | None = None, wait: float = 10.0
+    ) -> Rows:
+        """`at`: as the relation was at that time (UTC unless it has a zone), or after the commit of that number."""
+        return show(self.where, relation, environment=self.environment, limit=limit, at=at, wait=wait)
+
+    def verify(self, *select: str, deep: bool = False, wait: float = 10.0, now: datetime | None = None) -> Verification:
+        """Recompute what is selected (nothing given: everything) and compare it with what is stored."""
+        return verify(self.where, select, environment=self.environment, deep=deep, wait=wait, now=now)
 
     def query(self, sql: str, *, limit: int | None = None, wait: float = 10.0) -> Rows:
         """Unlike on the command line, all rows are given unless `limit` says otherwise."""

@@ -17,22 +17,36 @@ from penstock.domain.rows import Rows
 @click.command(epilog=EXIT_CODES)
 @click.argument("relation", metavar="LAYER.NAME")
 @click.option("--limit", "-n", type=click.IntRange(min=0), default=20, show_default=True, help="How many rows.")
+@click.option(
+    "--at", metavar="TIME|COMMIT", help="As it was at this time (UTC unless it names a zone), or after this commit."
+)
 @as_csv
 @waiting(10)
 @common
 def show(
-    *, where: Path, environment: str | None, relation: str, limit: int, wait: float, as_csv: bool, as_json: bool
+    *,
+    where: Path,
+    environment: str | None,
+    relation: str,
+    limit: int,
+    at: str | None,
+    wait: float,
+    as_csv: bool,
+    as_json: bool,
 ) -> int:
-    """The first rows of a relation.
+    """The first rows of a relation, as it is or as it was.
 
     \b
     Examples:
       penstock show serv.sales_report
       penstock show raw.orders_history --limit 100 --csv > orders.csv
+      penstock show serv.sales_report --at 2026-11-18T09:00Z
+      penstock show serv.sales_report --at 17
     """
     from penstock.commands.show import show as command
 
-    write_rows(command(where, relation, environment=environment, limit=limit, wait=wait), as_json, as_csv, limit)
+    found = command(where, relation, environment=environment, limit=limit, at=at, wait=wait)
+    write_rows(found, as_json, as_csv, limit)
     return 0
 
 

@@ -14,6 +14,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "land": ("penstock.cli.run:land", "Only copy new source data to the landing; never opens the warehouse."),
     "export": ("penstock.cli.run:export", "Write the exports again from the serving layer."),
     "rebuild": ("penstock.cli.run:rebuild", "Make the whole warehouse anew from the landing alone."),
+    "verify": ("penstock.cli.verify:verify", "Recompute relations and compare; name the rows that differ."),
     "status": ("penstock.cli.status:status", "Each relation: rows, last commit, age, owner, state."),
     "history": ("penstock.cli.history:history", "The runs so far, or the steps of one run."),
     "show": ("penstock.cli.rows:show", "The first rows of a relation."),
