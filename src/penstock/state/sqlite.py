@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -26,6 +27,10 @@ from penstock.state.migrations import MIGRATIONS
 FILE = "state.sqlite"
 ROOM = 1 << 20
 """Bytes free below which a disk counts as full."""
+TIMEOUT = 30.0
+"""Seconds a statement waits for other writers."""
+ATTEMPTS = 200
+"""At a mode that somebody else is changing: ten seconds."""
 GROUP = 50
 """Steps that may wait in memory before they are written."""
 
@@ -41,11 +46,11 @@ class SqliteState:
         self._position = 0
         self._flushed: datetime | None = None
         with _told(path):
-            self._connection = sqlite3.connect(path, timeout=30, isolation_level=None)
+            self._connection = sqlite3.connect(path, timeout=TIMEOUT, isolation_level=None)
             try:
                 with usable(path.parent):
                     path.chmod(0o600)
-                self._connection.execute("PRAGMA journal_mode = WAL")
+                self._write_ahead()
                 self._connection.execute("PRAGMA synchronous = FULL")
                 self._connection.row_factory = sqlite3.Row
                 self._migrate()
@@ -53,6 +58,18 @@ class SqliteState:
                 self._connection.close()
                 raise
         self._path = path
+
+    def _write_ahead(self) -> None:
+        """Two processes that change the mode at once would wait for each other: SQLite refuses one of them at once,
+        whatever its timeout."""
+        for left in reversed(range(ATTEMPTS)):
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if not left or "locked" not in str(error):
+                    raise
+                time.sleep(0.05)
 
     def _migrate(self) -> None:
         done = self._connection.execute("PRAGMA user_version").fetchone()[0]

@@ -278,6 +278,25 @@ def test_two_writers_lose_nothing(path: Path) -> None:
     assert looked_up(path, "PRAGMA integrity_check") == [("ok",)]
 
 
+def test_a_store_whose_mode_somebody_else_is_changing_is_waited_for(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite says that it is locked at once, whatever its timeout: both would have to let go first."""
+    path.parent.mkdir()
+    waited = []
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+
+        def release(seconds: float) -> None:
+            waited.append(seconds)
+            other.execute("COMMIT")
+
+        monkeypatch.setattr("penstock.state.sqlite.time.sleep", release)
+        monkeypatch.setattr("penstock.state.sqlite.TIMEOUT", 0.01)
+        SqliteState(path).close()
+    assert len(waited) == 1
+
+
 @pytest.mark.parametrize("attempt", range(5))
 def test_a_store_that_several_make_at_once_is_made_once(path: Path, attempt: int) -> None:
     together(path, 4, 1)
