@@ -121,6 +121,11 @@ def middle(values: Sequence[float]) -> float:
     return round(statistics.median(values), 3)
 
 
+def least(values: Sequence[float]) -> float:
+    """The least of them: what it takes when nobody is in the way."""
+    return round(min(values), 3)
+
+
 def machine() -> Figures:
     """What the figures were made on."""
     return {

@@ -1,0 +1,2 @@
+SELECT *, now()::TIMESTAMP AS loaded_at FROM read_csv('inbox/customers.csv', all_varchar = true)
+WHERE TRY_CAST(CustomerID AS BIGINT) IS NOT NULL
