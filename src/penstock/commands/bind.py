@@ -17,11 +17,11 @@ from penstock.commands.workspace import Workspace, utc_now
 from penstock.domain.model import Model
 from penstock.domain.relation import Column, RelationName
 from penstock.domain.source import SourceTable
-from penstock.domain.strategy import VALIDITY
 from penstock.errors import Location, PenstockError, Problem, ProjectError
 from penstock.graph.order import CycleFound
 from penstock.materializations.build import check_output
 from penstock.materializations.history import APPEND_META, META, META_TYPES
+from penstock.materializations.strategy import VALID, check_named
 from penstock.materializations.typing import typed
 from penstock.planner.plan import in_order
 from penstock.ports import Session
@@ -152,23 +152,17 @@ def _model(space: Workspace, model: Model, bound: Bound, session: Session) -> No
     except PenstockError as error:
         bound.problems.append(error.locate(Location(model.location.path, model.line)).problem)
         return
-    absent = [name for name in model.key if name.lower() not in {column.name.lower() for column in found}]
-    if absent:
-        bound.problems.append(
-            Problem(
-                "KEY_NOT_IN_OUTPUT",
-                f"{model.relation}: expected its key in the output, found no column {', '.join(absent)}",
-                model.location,
-                f"select it, or declare another key; the output has: {', '.join(c.name for c in found)}",
-            )
-        )
+    try:
+        check_named(model, found)
+    except PenstockError as error:
+        bound.problems.append(error.locate(model.location).problem)
 
 
 def _validity(model: Model) -> tuple[Column, ...]:
     """The columns a history has beside those of its SELECT."""
     if model.materialization != "history":
         return ()
-    return tuple(Column(name, META_TYPES[name]) for name in VALIDITY)
+    return VALID
 
 
 def _create(name: RelationName, found: Sequence[Column], bound: Bound, session: Session) -> None:

@@ -9,10 +9,13 @@ from penstock.domain.plan import BuildStep
 from penstock.domain.relation import RelationName
 from penstock.errors import Location, PenstockError
 from penstock.executor import python_model
+from penstock.executor.declared import Keeping, declared, is_declared
 from penstock.executor.maintained import maintained
+from penstock.executor.partial import keyless, partial
 from penstock.executor.rebuilt import Rebuilding, rebuilt
 from penstock.executor.work import Outcome, Work, unchanged
 from penstock.materializations.build import check_output
+from penstock.materializations.strategy import check_named
 from penstock.planner.plan import defined, positions, stale
 from penstock.sql.render import bind_parameters
 
@@ -35,6 +38,12 @@ def build(step: BuildStep, work: Work) -> Outcome:
             if isinstance(done, Outcome):
                 return done
             reason = f"{reason}; rebuilt: {done}"
+        if model.strategy.partial:
+            done = partial(step, work, inputs, reason)
+            if isinstance(done, Outcome):
+                return done
+            reason = f"{reason}; called with all of it: {done}"
+            step = keyless(step)
         return _rebuilt(step, work, inputs, reason)
     except PenstockError as error:
         raise error.locate(Location(model.location.path, model.line if model.language == "sql" else None)) from None
@@ -44,10 +53,16 @@ def _only_inputs_moved(step: BuildStep, work: Work) -> bool:
     """Whether the table is there and equal to what this definition gave: then changes can be followed."""
     relation = step.model.relation
     return (
-        step.materialization == "auto"
+        _is_its_select(step)
         and work.ledger.existing.get(relation) == "table"
         and stale(work.ledger, relation, step.fingerprint, step.moment, {}) is None
     )
+
+
+def _is_its_select(step: BuildStep) -> bool:
+    """Whether the relation is to hold the rows of its SELECT and no others, and how is up to us."""
+    merged = step.materialization == "merge" and step.model.strategy.deletes == "remove"
+    return step.materialization == "auto" or merged
 
 
 def _rebuilt(step: BuildStep, work: Work, inputs: dict[RelationName, int], reason: str) -> Outcome:
@@ -60,8 +75,12 @@ def _rebuilt(step: BuildStep, work: Work, inputs: dict[RelationName, int], reaso
         else:
             select = bind_parameters(model.sql, work.parameters) if model.parameters else model.sql
         if model.relation not in work.bound:
-            check_output(model, session.describe(select))
+            output = session.describe(select)
+            check_output(model, output)
+            check_named(model, output)
         anew = model.relation in work.refresh
+        if is_declared(step, work, anew=anew):
+            return declared(Keeping(step, work, inputs, reason, select, session.describe(select), anew))
         found = _maintenance(step, work, anew=anew)
         wanted = Rebuilding(
             step=step,
@@ -79,6 +98,6 @@ def _maintenance(step: BuildStep, work: Work, *, anew: bool) -> Maintenance:
     """What analysis says of stamps and times, where that makes a difference: a table is there to be compared, or the
     model uses a time."""
     over = work.ledger.existing.get(step.model.relation) == "table" and not anew
-    if step.materialization != "auto" or not (over or step.moment):
+    if not _is_its_select(step) or not (over or step.moment):
         return Maintenance()
     return work.compiler.analysis(step.model, work.session)

@@ -17,16 +17,24 @@ from penstock.quoting import columns, qualified
 INPUT = "_penstock_rows"
 
 
-def call(model: Model, root: Path, open_session: Callable[[], Session], resources: ExitStack) -> ArrowStream:
+def call(
+    model: Model,
+    root: Path,
+    open_session: Callable[[], Session],
+    resources: ExitStack,
+    *,
+    first: ArrowStream | None = None,
+) -> ArrowStream:
     """Import the model's file and call `model` with one Arrow stream per relation it reads, in that order.
 
-    Each stream has a session of its own: an open result and a new statement do not go together. They are closed with
-    `resources`, when the result has been read: it may be a stream that reads the inputs as it goes. Raises UserError
-    when the file cannot be imported, the function raises, or the result is not Arrow.
+    `first` is given in the place of the first relation. Every other stream has a session of its own: an open result and
+    a new statement do not go together. They are closed with `resources`, when the result has been read: it may be a
+    stream that reads the inputs as it goes. Raises UserError when the file cannot be imported, the function raises, or
+    the result is not Arrow.
     """
     function = _function(model, root)
-    streams = []
-    for relation in model.reads:
+    streams = [] if first is None else [first]
+    for relation in model.reads[len(streams) :]:
         session = open_session()
         resources.callback(session.close)
         streams.append(session.arrow(f"SELECT * FROM {qualified(relation.layer, relation.name)}"))
