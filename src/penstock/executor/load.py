@@ -63,7 +63,7 @@ def _load(step: LoadStep, batches: Sequence[Manifest], work: Work, *, again: boo
     reach("load.before_transaction")
     with work.committer.transaction(session) as transaction:
         if again:
-            _forget(step, work, session)
+            _forget(step, batches, work, session)
         there = not again and (table.stored in work.ledger.existing or table.stored in work.committer.numbers)
         log = TableLog(work, session, transaction, table.stored)
         present, total = there, Counts()
@@ -88,10 +88,15 @@ def _load(step: LoadStep, batches: Sequence[Manifest], work: Work, *, again: boo
     return total, number, rows
 
 
-def _forget(step: LoadStep, work: Work, session: Session) -> None:
-    """Take out what was loaded of a table. Its batches stay in the landing, from where they are loaded again."""
+def _forget(step: LoadStep, batches: Sequence[Manifest], work: Work, session: Session) -> None:
+    """Take out what was loaded of a table, and whatever else has its relation's name. Its batches stay in the landing,
+    from where they are loaded again; they may have been loaded under another name before."""
     table = step.table
     for statement in history.drop(table, work.ledger.existing):
         session.execute(statement)
-    session.execute("DELETE FROM _penstock.batches WHERE relation = ?", (str(table.relation),))
-    session.execute("DELETE FROM _penstock.quarantine WHERE relation = ?", (str(table.relation),))
+    loaded = ", ".join(["?"] * len(batches)) or "NULL"
+    for ledger in ("batches", "quarantine"):
+        session.execute(
+            f"DELETE FROM _penstock.{ledger} WHERE relation = ? OR batch IN ({loaded})",
+            (str(table.relation), *(batch.id for batch in batches)),
+        )

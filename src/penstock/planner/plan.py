@@ -98,10 +98,13 @@ class Planner:
         self._add(LoadStep(f"load:{table.id}", table, batches, needed, reason, (land,), fingerprint, reload))
 
     def _loaded_otherwise(self, table: SourceTable, fingerprint: str) -> bool:
-        loaded = any(batch.id in self._ledger.loaded for batch in self._observed.batches.get(table.id, ()))
+        """Whether what is there, or what is loaded, is not what this declaration makes of the batches; also when the
+        relation has the name of another table that was loaded under it once."""
         commit = self._ledger.commits.get(table.stored)
-        gone = table.stored not in self._ledger.existing
-        return loaded and (commit is None or gone or commit.fingerprint != fingerprint)
+        there = table.stored in self._ledger.existing
+        if there and commit is not None:
+            return commit.fingerprint != fingerprint
+        return any(batch.id in self._ledger.loaded for batch in self._observed.batches.get(table.id, ()))
 
     # models and exports
 
@@ -226,8 +229,8 @@ def positions(
 
 
 def load_fingerprint(table: SourceTable) -> str:
-    """Changes when landed batches would load into something else: another key, order or types."""
-    parts = [*table.key, "order", *table.order_by, "columns", *(repr(column) for column in table.columns)]
+    """Changes when landed batches would load into something else: another table's, another key, order or types."""
+    parts = [table.id, *table.key, "order", *table.order_by, "columns", *(repr(column) for column in table.columns)]
     return sha256("\n".join(parts).encode()).hexdigest()
 
 
