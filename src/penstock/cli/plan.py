@@ -69,9 +69,18 @@ def described(step: Step) -> dict[str, Any]:
     }
     if isinstance(step, BuildStep):
         found["materialization"] = step.materialization
+        if step.maintenance is not None:
+            found["maintenance"] = {"unit": step.maintenance.unit, "rebuilt": step.maintenance.reason}
     if isinstance(step, LoadStep):
         found["batches"] = [batch.id for batch in step.batches]
     return found
+
+
+def _how(step: BuildStep) -> str:
+    """`auto, maintained by (region)`, or why it is rebuilt, where that is known."""
+    if step.maintenance is None:
+        return step.materialization
+    return f"{step.materialization}, {step.maintenance}"
 
 
 def _write(found: Plan) -> None:
@@ -83,7 +92,7 @@ def _write(found: Plan) -> None:
         write(style(kind, bold=True))
         for step in steps:
             sign = "+" if step.needed else " "
-            how = f"{step.materialization}: " if isinstance(step, BuildStep) else ""
+            how = f"{_how(step)}: " if isinstance(step, BuildStep) else ""
             text = f"  {sign} {target(step):<{width}}  {how}{step.reason}"
             write(text if step.needed else style(text, dim=True))
         write("")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 
 from penstock import registry
 from penstock.commands.identity import run_id
@@ -15,16 +16,21 @@ from penstock.commands.revision import revision
 from penstock.commands.signals import noted
 from penstock.commands.workspace import Workspace, utc_now
 from penstock.domain.event import StepFinished
-from penstock.domain.ledger import Ledger
+from penstock.domain.ledger import RETENTION, Ledger
+from penstock.domain.model import Model
 from penstock.domain.plan import BuildStep, ExportStep, LandStep, LoadStep, Plan, Step
 from penstock.domain.relation import RelationName
 from penstock.domain.run import RunReport, Status
 from penstock.errors import StateError
 from penstock.executor import ledger as ledgers
 from penstock.executor.build import build
+from penstock.executor.catalogue import Catalogue
+from penstock.executor.compiled import UNKNOWN, Compiler
+from penstock.executor.compiled import folder as compiled
 from penstock.executor.export import export
 from penstock.executor.land import land
 from penstock.executor.load import load
+from penstock.executor.prune import prune
 from penstock.executor.retry import retried
 from penstock.executor.runner import Runner
 from penstock.executor.work import Outcome, Work
@@ -32,7 +38,7 @@ from penstock.exports.publish import inside, publish
 from penstock.failpoint import reach
 from penstock.planner.plan import Observed, Planner
 from penstock.planner.reach import Reach
-from penstock.ports import Emit, StateStore, Warehouse, WarehouseOptions
+from penstock.ports import Emit, Session, StateStore, Warehouse, WarehouseOptions
 
 LAST_COMMIT = "last_commit"
 """The highest commit number, mirrored outside the warehouse: a ledger behind it has lost commits."""
@@ -41,7 +47,8 @@ LAST_COMMIT = "last_commit"
 @dataclass(frozen=True, slots=True)
 class Request:
     """How a verb wants its plan made and walked. `now` fixes the run's time; later moments are read from the clock.
-    `run`: the run that this walk goes on with, None for a run of its own."""
+    `run`: the run that this walk goes on with, None for a run of its own. `plan` and `do`: for a verb whose plan is not
+    what has changed, who makes it (from the ledger, with a session that may write) and carries a step out."""
 
     command: str
     now: datetime
@@ -54,6 +61,8 @@ class Request:
     sources: bool = True
     always_export: bool = False
     run: str | None = None
+    plan: Callable[[Session, Ledger], Plan] | None = None
+    do: Callable[[Step, Work], Outcome] | None = None
 
 
 def ignore(event: object) -> None:
@@ -74,15 +83,29 @@ def _planned(space: Workspace, request: Request, observed: Observed) -> Plan:
 
 def planned(space: Workspace, request: Request) -> Plan:
     """The plan as it would be walked now. Reads the ledger if there is one; changes nothing."""
-    ledger = Ledger()
     options = space.options(request.command, read_only=True, wait=request.wait)
     if space.engine.exists(options):
         warehouse = space.engine.open(options)
         try:
-            ledger = ledgers.read(warehouse.session())
+            session = warehouse.session()
+            plan = _planned(space, request, observe(space, ledgers.read(session), sources=request.sources))
+            return _analysed(plan, Reach(space.project, space.parameters(request.now)), compiled(space.root), session)
         finally:
             warehouse.close()
-    return _planned(space, request, observe(space, ledger, sources=request.sources))
+    return _planned(space, request, observe(space, Ledger(), sources=request.sources))
+
+
+def _analysed(plan: Plan, reach_of: Reach, programs: Path, session: Session) -> Plan:
+    """The plan, saying of each model that may be maintained by what it would be, or why it would not."""
+    compiler = Compiler(programs, reach_of, Catalogue())
+
+    def told(step: Step) -> Step:
+        if not isinstance(step, BuildStep) or step.materialization != "auto":
+            return step
+        found = compiler.analysis(step.model, session)
+        return step if found is UNKNOWN else replace(step, maintenance=found)
+
+    return replace(plan, steps=tuple(told(step) for step in plan.steps))
 
 
 def land_only(space: Workspace, request: Request) -> RunReport:
@@ -120,13 +143,15 @@ def execute(
 @dataclass(frozen=True, slots=True)
 class Walked:
     """What came of a walk: its report, the last commit number afterwards, whether there were new commits; the stamp of
-    each source table when the walk was planned, the batches that are loaded now."""
+    each source table when the walk was planned, the batches that are loaded now; whether what is in the warehouse
+    depends on the time by more than stamps."""
 
     report: RunReport
     last: int
     changed: bool
     sources: Mapping[str, str]
     loaded: Collection[str]
+    timed: bool
 
 
 def walk_in(space: Workspace, request: Request, warehouse: Warehouse, state: StateStore, *, mirrored: bool) -> Walked:
@@ -140,18 +165,31 @@ def walk_in(space: Workspace, request: Request, warehouse: Warehouse, state: Sta
     if mirrored:
         _check_mirror(ledger, state)
     run = request.run or run_id(request.now)
-    observed = observe(space, ledger, sources=request.sources)
-    plan = _planned(space, request, observed)
+    if request.plan is not None:
+        observed, plan = Observed(ledger), request.plan(session, ledger)
+    else:
+        observed = observe(space, ledger, sources=request.sources)
+        plan = _planned(space, request, observed)
     committer = ledgers.Committer(warehouse, run, ledger, utc_now, revision(space.root))
     work = _work(space, request, run, ledger, warehouse, committer)
     report = _walk(space, request, plan, work, state, mirrored=mirrored)
+    after = ledgers.read(session)
+    reach_of = Reach(space.project, work.parameters)
+    if report.status in {Status.SUCCESS, Status.UNCHANGED}:
+        prune(session, after, reach_of.followers, utc_now() - RETENTION)
     return Walked(
         report,
         committer.last,
         committer.last != ledger.last,
         {table: pending.stamp for table, pending in observed.pending.items()},
-        ledgers.read(session).loaded,
+        after.loaded,
+        any(reach_of.uses_time(model) or "@" in _made_from(after, model) for model in space.project.models),
     )
+
+
+def _made_from(ledger: Ledger, model: Model) -> str:
+    commit = ledger.commits.get(model.relation)
+    return commit.fingerprint if commit else ""
 
 
 def _work(
@@ -196,10 +234,15 @@ def _walk(
             state.finish_step(run, event.result, utc_now())
         emit(event)
 
+    def do(step: Step) -> Outcome:
+        if request.do is not None:
+            return request.do(step, work)
+        return _do(step, space, work, always_export=request.always_export)
+
     if request.run is None:
         state.start_run(run, space.environment.name, request.command, revision(space.root), request.now)
     runner = Runner(
-        lambda step: retried(lambda: _do(step, space, work, always_export=request.always_export)),
+        lambda step: retried(lambda: do(step)),
         threads=space.threads,
         emit=both,
         now=utc_now,

@@ -13,8 +13,6 @@ from penstock.domain.source import SourceTable
 from penstock.errors import PenstockError
 from penstock.planner.plan import Observed
 
-TIME_PARAMETERS = frozenset({"run_ts", "run_date"})
-
 
 def observe(space: Workspace, ledger: Ledger, *, sources: bool = True) -> Observed:
     """What a plan needs to know. With `sources=False` the sources are left alone (a rebuild from landing)."""
@@ -38,12 +36,13 @@ def _present(space: Workspace) -> Collection[str]:
 
 def settled(space: Workspace) -> str | None:
     """A fingerprint of everything a run looks at: project, sources, landing, warehouse, exports, by names, sizes and
-    times. Equal to that of a run that ended well, there is nothing to do, and nobody needs to open anything to know.
+    times. Equal to that of a run that ended well and made nothing that depends on the time, there is nothing to do, and
+    nobody needs to open anything to know.
 
-    None when that cannot be said: a source does not answer, the engine cannot tell, or a model depends on the time.
+    None when that cannot be said: a source does not answer, or the engine cannot tell.
     """
     warehouse = space.engine.stamp(space.options("settled"))
-    if warehouse is None or any(TIME_PARAMETERS & set(model.parameters) for model in space.project.models):
+    if warehouse is None:
         return None
     parts = [__version__, space.project.fingerprint, space.environment.name, warehouse, space.landing.stamp()]
     try:

@@ -88,7 +88,7 @@ def _run(
     )
 
     def after(walked: Walked, state: StateStore) -> None:
-        if select or exclude or walked.report.status not in {Status.SUCCESS, Status.UNCHANGED}:
+        if select or exclude or walked.timed or walked.report.status not in {Status.SUCCESS, Status.UNCHANGED}:
             return
         stamp = settled(space)
         if stamp is not None and still(space, walked.sources, walked.loaded):

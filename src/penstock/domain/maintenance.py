@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from penstock.domain.relation import RelationName
@@ -59,3 +60,12 @@ class Maintenance:
     timed: bool = False
     below: str = ""
     above: str = ""
+
+    def __str__(self) -> str:
+        return f"rebuilt: {self.reason}" if self.reason else f"maintained by {listed(self.unit)}"
+
+
+def listed(unit: Sequence[str], most: int = 4) -> str:
+    """`(region, day)`; the first few of many."""
+    shown = ", ".join(unit[:most])
+    return f"({shown}, …)" if len(unit) > most else f"({shown})"

@@ -26,7 +26,13 @@ if TYPE_CHECKING:
 MOST = 32
 """Programs kept for one model: one for each set of inputs that changed together."""
 UNKNOWN = Maintenance(reason="its inputs are not there yet", timed=True)
+LIMITED = "it has a LIMIT: every row may decide which others stay"
 Entries = dict[str, dict[str, Any]]
+
+
+def folder(root: Path) -> Path:
+    """Where the project below `root` keeps its programs."""
+    return root / ".penstock" / "maintenance"
 
 
 class Compiler:
@@ -98,7 +104,8 @@ class Compiler:
             found = analyse(model.sql, self._catalog(tables, views), model.key)
         except Exception as error:
             found = Maintenance(reason=_unforeseen(error), timed=True)
-        return {"unit": found.unit, "stamps": found.stamps, "reason": found.reason, "timed": found.timed}
+        reason = found.reason or (LIMITED if found.below else None)
+        return {"unit": found.unit, "stamps": found.stamps, "reason": reason, "timed": found.timed}
 
     def _compile(
         self,

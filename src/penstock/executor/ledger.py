@@ -43,7 +43,7 @@ _UPGRADES = {
     "1": (
         f"ALTER TABLE {SCHEMA}.commits ADD COLUMN changes BIGINT",
         f"ALTER TABLE {SCHEMA}.commits ADD COLUMN revision VARCHAR",
-        f"CREATE TABLE {SCHEMA}.logs (relation VARCHAR NOT NULL, since BIGINT NOT NULL)",
+        f"CREATE TABLE IF NOT EXISTS {SCHEMA}.logs (relation VARCHAR NOT NULL, since BIGINT NOT NULL)",
     )
 }
 """By the version they start from: additions only, so that each is made in one transaction and loses nothing."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from penstock.domain.maintenance import AFFECTED, Program
+from penstock.domain.maintenance import AFFECTED, Program, listed
 from penstock.domain.plan import BuildStep
 from penstock.domain.relation import RelationName
 from penstock.domain.run import Status
@@ -98,7 +98,7 @@ def _follow(this: Following, program: Program) -> Outcome | str:
         fingerprint=work.ledger.commits[relation].fingerprint,
         found=found,
         mode="maintained",
-        reason=f"{this.reason}; maintained by {unit(program.unit)}",
+        reason=f"{this.reason}; maintained by {listed(program.unit)}",
         stamps=program.stamps,
         counts={"affected": affected},
     )
@@ -108,9 +108,3 @@ def _follow(this: Following, program: Program) -> Outcome | str:
 
 def _bound(statement: str, work: Work) -> str:
     return bind_parameters(statement, work.parameters) if "$" in statement else statement
-
-
-def unit(columns: tuple[str, ...], most: int = 4) -> str:
-    """`(region, day)`; the first few of many."""
-    shown = ", ".join(columns[:most])
-    return f"({shown}, …)" if len(columns) > most else f"({shown})"

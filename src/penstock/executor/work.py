@@ -15,7 +15,7 @@ from penstock.domain.run import Status
 from penstock.embedded.interruption import Interruption
 from penstock.errors import InternalError
 from penstock.executor.catalogue import Catalogue
-from penstock.executor.compiled import Compiler
+from penstock.executor.compiled import Compiler, folder
 from penstock.executor.ledger import Committer
 from penstock.executor.turn import Turn
 from penstock.planner.reach import Reach
@@ -111,7 +111,7 @@ class Work:
     @property
     def compiler(self) -> Compiler:
         if self._compiler is None:
-            self._compiler = Compiler(self.root / ".penstock" / "maintenance", self.reach, self.catalogue)
+            self._compiler = Compiler(folder(self.root), self.reach, self.catalogue)
         return self._compiler
 
     @property

@@ -65,6 +65,11 @@ def altered(relation: RelationName) -> str:
     )
 
 
+def prune(relation: RelationName) -> str:
+    """Value: the last commit whose changes are deleted."""
+    return f"DELETE FROM {table(relation)} WHERE {COMMIT} <= ?"
+
+
 # What changed since a commit, as two temporary tables
 
 

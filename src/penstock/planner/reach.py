@@ -11,6 +11,8 @@ from penstock.domain.project import Parameter, Project
 from penstock.domain.relation import RelationName
 from penstock.domain.source import SourceTable
 
+TIMELESS = frozenset({"auto", "merge", "time_range", "history"})
+"""Materializations for which it is asked whether the times that a definition uses decide what it gives."""
 TIMES = ("run_ts", "run_date")
 """Parameters that are others in every run."""
 
@@ -80,29 +82,35 @@ class Reach:
             table, model = self.tables.get(name), self.models.get(name)
             if table is not None and table.key and name == table.relation:
                 found[name] = table.key
-            elif model is not None and model.key and not self.is_view(model):
-                found[name] = model.key
+            elif model is not None and model.key and not self.is_view(model) and not model.strategy.map:
+                history = model.materialization == "history"
+                found[name] = (*model.key, "valid_from") if history else model.key
         return found
 
     @cached_property
-    def followed(self) -> frozenset[RelationName]:
-        """Stored relations whose changes some model may follow."""
-        return frozenset(
-            stored
-            for model in self._project.models
-            if self.materialization(model) == "auto"
-            for stored in self.inputs(model)
-        )
+    def followers(self) -> dict[RelationName, list[RelationName]]:
+        """By stored relation, the models that may follow its changes, views looked through."""
+        found: dict[RelationName, list[RelationName]] = {}
+        for model in self._project.models:
+            if self.materialization(model) in TIMELESS or model.strategy.partial:
+                for stored in self.inputs(model):
+                    found.setdefault(stored, []).append(model.relation)
+        return found
+
+    def uses_time(self, model: Model) -> bool:
+        """Whether a model is made anew with every time because it has a time in it: all but those of which the
+        ledger knows."""
+        return self.materialization(model) not in TIMELESS and any(name in TIMES for name in model.parameters)
 
     def fingerprint(self, model: Model) -> str:
         """Changes when the definition, a view it reads, or the value of a parameter either uses has changed. Of an
         `auto` model without the values of times: whether these matter is another question (see `moment`)."""
-        timeless = self.materialization(model) == "auto"
+        timeless = self.materialization(model) in TIMELESS
         return sha256("\n".join(self._definition(model, timeless)).encode()).hexdigest()
 
     def moment(self, model: Model) -> str:
         """Changes when a time changes that an `auto` model or a view it reads uses; empty when they use none."""
-        if self.materialization(model) != "auto":
+        if self.materialization(model) not in TIMELESS:
             return ""
         views = [each for each in self.views(model).values() if isinstance(each, Model)]
         used = {name for each in (model, *views) for name in each.parameters if name in TIMES}

@@ -1,186 +1,131 @@
-"""The ledger: what commits with the data, or not at all."""
+"""The ledger: older ones are taken over, and logs begin where they say."""
 
 from __future__ import annotations
 
-import threading
-from contextlib import closing, contextmanager
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
+from penstock import registry
 from penstock.domain.relation import RelationName
-from penstock.engines.duckdb.engine import PLUGIN
-from penstock.errors import DriverError, PenstockError, StateError
+from penstock.errors import StateError
 from penstock.executor import ledger as ledgers
 from penstock.executor.ledger import Committer, Entry
+from penstock.executor.prune import prune
 from penstock.ports import WarehouseOptions
 
-A, B = RelationName("stg", "a"), RelationName("stg", "b")
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+A, B, M = RelationName("raw", "a"), RelationName("raw", "b"), RelationName("stg", "m")
+FIRST = """
+CREATE SCHEMA _penstock; CREATE SCHEMA raw;
+CREATE TABLE _penstock.meta (key VARCHAR NOT NULL, value VARCHAR NOT NULL);
+INSERT INTO _penstock.meta VALUES ('version', '1'), ('environment', 'dev');
+CREATE TABLE _penstock.commits (number BIGINT PRIMARY KEY, relation VARCHAR NOT NULL, run VARCHAR NOT NULL,
+  step VARCHAR NOT NULL, fingerprint VARCHAR NOT NULL, rows BIGINT, committed_at TIMESTAMP NOT NULL);
+INSERT INTO _penstock.commits VALUES (1, 'raw.a', 'r', 's', 'f', 3, TIMESTAMP '2026-11-01');
+CREATE TABLE _penstock.applied (model VARCHAR NOT NULL, input VARCHAR NOT NULL, number BIGINT NOT NULL);
+CREATE TABLE _penstock.batches (batch VARCHAR PRIMARY KEY, relation VARCHAR NOT NULL, sha256 VARCHAR NOT NULL);
+CREATE TABLE _penstock.exports (export VARCHAR NOT NULL, fingerprint VARCHAR NOT NULL);
+CREATE TABLE _penstock.quarantine (relation VARCHAR NOT NULL);
+CREATE TABLE raw.a AS SELECT 1 AS x;
+"""
 
 
-def entry(relation: RelationName = A, **more: Any) -> Entry:
-    return Entry(**{"relation": relation, "step": "build", "fingerprint": "f", "rows": 1, "inputs": {}, **more})
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Iterator[Any]:
+    with closing(registry.engine("duckdb").open(WarehouseOptions(home=tmp_path))) as opened:
+        yield opened
 
 
-def committer(house: Any) -> Committer:
-    return house.work("run").committer  # type: ignore[no-any-return]
+def commit(warehouse: Any, committer: Committer, relation: RelationName, changes: int | None, **more: Any) -> int:
+    session = warehouse.session()
+    with committer.transaction(session) as transaction:
+        for place in range(changes or 0):
+            session.execute(
+                f'CREATE TABLE IF NOT EXISTS _penstock."changes_{relation}" '
+                "(x INTEGER, _penstock_commit BIGINT, _penstock_sign TINYINT)"
+            )
+            values = (place, transaction.take(), 1)
+            session.execute(f'INSERT INTO _penstock."changes_{relation}" VALUES (?, ?, ?)', values)
+        return transaction.commit(Entry(relation, "step", "f", 1, more.pop("inputs", {}), changes, **more))
 
 
-def test_data_and_row_commit_together(house: Any) -> None:
-    one = committer(house)
-    with one.transaction(house.session) as transaction:
-        house.session.execute("CREATE TABLE stg.a AS SELECT 1 AS n")
-        assert transaction.commit(entry(inputs={B: 7})) == 1
-    found = ledgers.read(house.session)
-    assert found.commits[A].number == found.last == one.last == one.numbers[A] == 1
-    assert (found.commits[A].run, found.commits[A].fingerprint, found.commits[A].rows) == ("run", "f", 1)
-    assert found.applied == {A: {B: 7}}
-    assert found.existing[A] == "table"
+def begin(warehouse: Any, now: datetime = NOW) -> Committer:
+    session = warehouse.session()
+    ledgers.prepare(session, "dev", ("raw", "stg"))
+    return Committer(warehouse, "run", ledgers.read(session), lambda: now, "abc")
 
 
-def test_what_raises_commits_neither(house: Any) -> None:
-    one = committer(house)
-    with pytest.raises(ZeroDivisionError), one.transaction(house.session) as transaction:
-        house.session.execute("CREATE TABLE stg.a AS SELECT 1 AS n")
-        transaction.commit(entry())
-        raise ZeroDivisionError
-    found = ledgers.read(house.session)
-    assert found.commits == {}
-    assert A not in found.existing
-    assert one.last == 0
-    with one.transaction(house.session) as transaction:
-        assert transaction.commit(entry()) == 1, "the number has been used up"
+def test_a_ledger_of_the_first_version_is_taken_over(tmp_path: Path) -> None:
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
+        connection.execute(FIRST)
+    engine = registry.engine("duckdb")
+    with closing(engine.open(WarehouseOptions(home=tmp_path, read_only=True))) as reading:
+        ledger = ledgers.read(reading.session())
+        assert (ledger.last, ledger.logs) == (1, {})
+    with closing(engine.open(WarehouseOptions(home=tmp_path))) as opened:
+        committer = begin(opened)
+        commit(opened, committer, A, 2)
+        session = opened.session()
+        found = session.query("SELECT number, changes, revision FROM _penstock.commits ORDER BY 1").rows
+        assert found == ((1, None, None), (2, 2, "abc"))
+        assert ledgers.read(session).logs == {A: 1}, "what changed after the commit that was there is all in the log"
+    with closing(engine.open(WarehouseOptions(home=tmp_path))) as again:
+        assert ledgers.read(begin(again)._warehouse.session()).last == 2
 
 
-def test_a_transaction_that_changed_nothing_has_no_number(house: Any) -> None:
-    one = committer(house)
-    with one.transaction(house.session):
-        pass
-    assert one.last == 0
-    assert ledgers.read(house.session).commits == {}
-
-
-def test_only_the_last_commit_of_each_relation_is_read(house: Any) -> None:
-    one = committer(house)
-    for relation, inputs in ((A, {B: 1}), (B, {}), (A, {B: 2})):
-        with one.transaction(house.session) as transaction:
-            transaction.commit(entry(relation, inputs=inputs, rows=one.last))
-        one = committer(house)
-    found = ledgers.read(house.session)
-    assert {str(name): commit.number for name, commit in found.commits.items()} == {"stg.a": 3, "stg.b": 2}
-    assert found.applied == {A: {B: 2}}, "an older position has stayed"
-
-
-def test_numbers_have_no_gaps_whatever_commits_at_once(house: Any) -> None:
-    one, errors = committer(house), []
-    start = threading.Barrier(6, timeout=60)
-
-    def work(thread: int) -> None:
-        session = house.warehouse.session()
-        session.execute(f"CREATE TABLE stg.t{thread} (n INTEGER)")
-        start.wait()
-        for number in range(8):
-            try:
-                with one.transaction(session) as transaction:
-                    session.execute(f"INSERT INTO stg.t{thread} VALUES ({number})")
-                    if number % 4 == 3:
-                        raise ZeroDivisionError
-                    transaction.commit(entry(RelationName("stg", f"t{thread}")))
-            except ZeroDivisionError:
-                pass
-            except PenstockError as error:
-                errors.append(error)
-
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == []
-    numbers = [row[0] for row in house.rows("SELECT number FROM _penstock.commits")]
-    assert sorted(numbers) == list(range(1, 37))
-    assert one.last == 36
-    for thread in range(6):
-        assert house.rows(f"SELECT count(*) FROM stg.t{thread}") == [(6,)]
-
-
-class Unsure:
-    """A session whose COMMIT goes through, or not, and then says that nobody knows."""
-
-    def __init__(self, session: Any, happened: bool, cause: PenstockError | None = None) -> None:
-        self._session, self._happened, self._cause = session, happened, cause
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._session, name)
-
-    def transaction(self) -> Any:
-        @contextmanager
-        def unsure() -> Any:
-            try:
-                with self._session.transaction():
-                    yield
-                    if not self._happened:
-                        raise InterruptedError
-            except InterruptedError:
-                pass
-            raise DriverError("nobody knows", code="COMMIT_UNKNOWN", transient=True) from self._cause
-
-        return unsure()
-
-
-def test_a_commit_that_failed_and_happened_has_happened(house: Any) -> None:
-    one = committer(house)
-    with one.transaction(Unsure(house.session, happened=True)) as transaction:  # type: ignore[arg-type]
-        house.session.execute("CREATE TABLE stg.a AS SELECT 1 AS n")
-        transaction.commit(entry())
-    assert one.last == 1
-    assert ledgers.read(house.session).commits[A].number == 1
-
-
-def test_a_commit_that_failed_and_did_not_happen_is_told_by_its_cause(house: Any) -> None:
-    one = committer(house)
-    full = DriverError("the disk is full", code="DISK_FULL", transient=True)
-    session: Any = Unsure(house.session, happened=False, cause=full)
-    with pytest.raises(DriverError) as caught, one.transaction(session) as transaction:
-        house.session.execute("CREATE TABLE stg.a AS SELECT 1 AS n")
-        transaction.commit(entry())
-    assert caught.value is full
-    assert one.last == 0
-    assert A not in ledgers.read(house.session).existing
-    with pytest.raises(DriverError) as caught, one.transaction(Unsure(house.session, happened=False)) as transaction:  # type: ignore[arg-type]
-        transaction.commit(entry())
-    assert caught.value.code == "COMMIT_UNKNOWN"
-
-
-def test_a_warehouse_of_another_environment(house: Any) -> None:
+def test_a_newer_ledger_is_refused(warehouse: Any) -> None:
+    begin(warehouse)
+    warehouse.session().execute("UPDATE _penstock.meta SET value = '99' WHERE key = 'version'")
     with pytest.raises(StateError) as caught:
-        ledgers.prepare(house.session, "prod", ("raw",))
-    assert caught.value.code == "WRONG_ENVIRONMENT"
-    assert "'prod'" in str(caught.value)
-    assert "'dev'" in str(caught.value)
-
-
-def test_a_ledger_of_a_newer_version(house: Any) -> None:
-    house.session.execute("UPDATE _penstock.meta SET value = '999' WHERE key = 'version'")
-    with pytest.raises(StateError) as caught:
-        ledgers.prepare(house.session, "dev", ("raw",))
+        begin(warehouse)
     assert caught.value.code == "LEDGER_VERSION"
 
 
-def test_preparing_again_keeps_everything_and_adds_layers(house: Any) -> None:
-    one = committer(house)
-    with one.transaction(house.session) as transaction:
-        transaction.commit(entry())
-    ledgers.prepare(house.session, "dev", ("raw", "stg", "serv", "new"))
-    house.session.execute("CREATE TABLE new.t AS SELECT 1 AS n")
-    assert ledgers.read(house.session).commits[A].number == 1
+def test_a_log_begins_anew_where_it_does_not_reach_across_a_commit(warehouse: Any) -> None:
+    committer = begin(warehouse)
+    session = warehouse.session()
+    assert commit(warehouse, committer, A, None) == 1
+    assert commit(warehouse, committer, A, 2) == 2
+    assert ledgers.read(session).logs == {A: 1}
+    assert commit(warehouse, committer, A, None) == 3
+    assert ledgers.read(session).logs == {A: 3}
+    assert session.query("SELECT 1 FROM information_schema.tables WHERE table_name LIKE 'changes_%'").rows == ()
+    commit(warehouse, committer, A, None, logged=False)
+    assert ledgers.read(session).logs == {}
 
 
-def test_an_empty_ledger_can_be_read(options: WarehouseOptions) -> None:
-    fresh = replace(options, home=options.home / "fresh")
-    with closing(PLUGIN.open(fresh)) as warehouse:
-        session = warehouse.session()
-        ledgers.prepare(session, "dev", ("raw",))
-        found = ledgers.read(session)
-    assert (found.commits, found.applied, found.loaded, found.last, found.exported) == ({}, {}, {}, 0, {})
+def test_a_transaction_that_takes_a_number_and_fails_gives_it_back(warehouse: Any) -> None:
+    committer = begin(warehouse)
+    with pytest.raises(ValueError, match="no"), committer.transaction(warehouse.session()) as transaction:
+        assert transaction.take() == 1
+        raise ValueError("no")
+    assert commit(warehouse, committer, A, None) == 1
+
+
+def test_changes_are_pruned_when_they_are_old_and_every_reader_has_applied_them(warehouse: Any) -> None:
+    old = begin(warehouse, NOW - timedelta(days=9))
+    commit(warehouse, old, A, None)
+    commit(warehouse, old, B, None)
+    commit(warehouse, old, A, 2)
+    commit(warehouse, old, B, 1)
+    warehouse.session().execute("CREATE TABLE stg.m AS SELECT 1 AS x")
+    commit(warehouse, old, M, None, inputs={A: 3, B: 2})
+    commit(warehouse, old, A, 3)
+    new = begin(warehouse)
+    commit(warehouse, new, A, 4)
+    session = warehouse.session()
+    week = NOW - timedelta(days=7)
+    found = prune(session, ledgers.read(session), {A: [M], B: [M]}, week)
+    assert found == {A: 3}, "the reader has not seen the second change of either"
+    assert ledgers.read(session).logs == {A: 3, B: 2, M: 5}
+    rows = 'SELECT _penstock_commit, count(*) FROM _penstock."changes_raw.a" GROUP BY 1 ORDER BY 1'
+    assert session.query(rows).rows == ((6, 3), (7, 4))
+    assert prune(session, ledgers.read(session), {}, week) == {A: 6, B: 4}, "nobody follows them"
+    assert session.query(rows).rows == ((7, 4),)
+    assert prune(session, ledgers.read(session), {}, week) == {}
