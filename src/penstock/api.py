@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from penstock.commands.backfill import backfill
 from penstock.commands.export import export
 from penstock.commands.history import history
 from penstock.commands.land import land
@@ -92,6 +93,33 @@ class Project:
 
     def export(self, *names: str, emit: Emit | None = None, wait: float = 0.0) -> RunReport:
         return export(self.where, names, environment=self.environment, emit=emit, wait=wait)
+
+    def backfill(
+        self,
+        *select: str,
+        begin: str | datetime,
+        end: str | datetime,
+        column: str | None = None,
+        grain: str | None = None,
+        restart: bool = False,
+        emit: Emit | None = None,
+        wait: float = 0.0,
+        now: datetime | None = None,
+    ) -> RunReport:
+        """Make rows whose time is at or after `begin` and before `end` (UTC unless they have a zone) anew."""
+        return backfill(
+            self.where,
+            select,
+            begin=begin,
+            end=end,
+            column=column,
+            grain=grain,
+            restart=restart,
+            environment=self.environment,
+            emit=emit,
+            wait=wait,
+            now=now,
+        )
 
     def validate(self) -> Validation:
         return validate(self.where, environment=self.environment)

@@ -27,7 +27,7 @@ def write_report(report: RunReport, *, as_json: bool) -> int:
         write("")
     _rows_apart(changed)
     _files(changed)
-    _failures(report)
+    failures(report)
     write(summary(report))
     return report.exit_code
 
@@ -62,7 +62,8 @@ def _files(results: list[StepResult]) -> None:
         write("\n".join(["exports:", *lines, ""]))
 
 
-def _failures(report: RunReport) -> None:
+def failures(report: RunReport) -> None:
+    """What failed and why, and what was not tried for that."""
     for result in report.steps:
         if result.status is Status.FAILED:
             retry = " (running again may help)" if result.transient else ""

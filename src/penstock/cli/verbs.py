@@ -13,6 +13,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "run": ("penstock.cli.run:run", "Land, load, build and export what has changed."),
     "land": ("penstock.cli.run:land", "Only copy new source data to the landing; never opens the warehouse."),
     "export": ("penstock.cli.run:export", "Write the exports again from the serving layer."),
+    "backfill": ("penstock.cli.backfill:backfill", "Make a range of time of a model anew, partition by partition."),
     "rebuild": ("penstock.cli.run:rebuild", "Make the whole warehouse anew from the landing alone."),
     "verify": ("penstock.cli.verify:verify", "Recompute relations and compare; name the rows that differ."),
     "status": ("penstock.cli.status:status", "Each relation: rows, last commit, age, owner, state."),

@@ -52,10 +52,7 @@ def _write(found: Verification) -> None:
     if not found.relations:
         write("nothing to verify: what is selected stores nothing")
         return
-    rows = [
-        (each.verdict.value, str(each.relation), count(each.rows), count(each.missing), count(each.extra), each.checked)
-        for each in found.relations
-    ]
+    rows = [(each.verdict.value, str(each.relation), *_counts(each), each.checked) for each in found.relations]
     write_table(Table(("verdict", "relation", "rows", "missing", "extra", "checked"), rows, right=(2, 3, 4)))
     write("")
     for each in found.relations:
@@ -64,6 +61,13 @@ def _write(found: Verification) -> None:
     said = ", ".join(style(f"{verdicts[v]:,} {v.value}", fg=COLOURS[v]) for v in Verdict if verdicts[v])
     how = ", inputs recomputed" if found.deep else ""
     write(f"{found.environment} as of commit {found.commit}{how}: {said}")
+
+
+def _counts(each: Verified) -> tuple[str, str, str]:
+    """Nothing where nothing was compared."""
+    if each.rows is None:
+        return "", "", ""
+    return count(each.rows), count(each.missing), count(each.extra)
 
 
 def _explain(each: Verified) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime
 
+from penstock.domain.backfill import Partition, PartitionStep
 from penstock.domain.event import RunFinished, RunStarted, StepFinished, StepStarted
 from penstock.domain.plan import BuildStep, ExportStep, LandStep, LoadStep, Plan, Step
 from penstock.domain.run import RunReport, Status, StepResult
@@ -30,6 +31,8 @@ def target_of(step: Step) -> str:
             return step.table.id
         case LoadStep():
             return str(step.table.relation)
+        case PartitionStep(partition=Partition() as part):
+            return f"{step.model.relation} {part.label}"
         case BuildStep():
             return str(step.model.relation)
         case ExportStep():
