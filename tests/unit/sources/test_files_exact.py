@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from penstock.errors import PenstockError
@@ -28,8 +28,15 @@ def ordered(rows: list[tuple[str | None, ...]]) -> list[tuple[str | None, ...]]:
     return sorted(rows, key=lambda row: [(value is None, str(value)) for value in row])
 
 
-def delimited(width: int, rows: list[tuple[str | None, ...]], delimiter: str, end: str, careful: bool) -> str:
-    """`careful`: quotes only where they are needed, as most writers do."""
+def delimited(
+    width: int,
+    rows: list[tuple[str | None, ...]],
+    delimiter: str,
+    end: str,
+    careful: bool,
+    names: list[str] | None = None,
+) -> str:
+    """`careful`: quotes only where they are needed, as most writers do. `names`: the header (none when empty)."""
 
     def field(value: str | None) -> str:
         if value is None:
@@ -37,7 +44,8 @@ def delimited(width: int, rows: list[tuple[str | None, ...]], delimiter: str, en
         plain = value and not value.startswith(" ") and not set(value) & set(f'"\r\n{delimiter}')
         return value if careful and plain else '"' + value.replace('"', '""') + '"'
 
-    lines = [delimiter.join(f"c{number}" for number in range(width))]
+    names = [f"c{number}" for number in range(width)] if names is None else names
+    lines = [delimiter.join(map(field, names))] if names else []
     lines += [delimiter.join(field(value) for value in row) for row in rows]
     return "".join(line + end for line in lines)
 
@@ -49,18 +57,27 @@ def delimited(width: int, rows: list[tuple[str | None, ...]], delimiter: str, en
     end=st.sampled_from(["\n", "\r\n", "\r"]),
     careful=st.booleans(),
     encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32-be"]),
+    header=st.none() | st.lists(TEXT, min_size=4, max_size=4),
 )
+@example(table=(1, [("\r",)]), delimiter=",", end="\n", careful=False, encoding="utf-8", header=None)
+@example(table=(1, [("\r",)]), delimiter=",", end="\n", careful=False, encoding="utf-8", header=["\r\n"] * 4)
+@example(table=(2, [("1", "2")]), delimiter=",", end="\r", careful=False, encoding="utf-8", header=["\r\n"] * 4)
+@example(table=(2, [("\n", None)]), delimiter=",", end="\r\n", careful=True, encoding="utf-8-sig", header=["\n"] * 4)
 def test_delimited_text_lands_exactly(
-    lab: Any, table: Any, delimiter: str, end: str, careful: bool, encoding: str
+    lab: Any, *, table: Any, delimiter: str, end: str, careful: bool, encoding: str, header: list[str] | None
 ) -> None:
+    """Names and first values that hold quotes, blanks and other line ends among them."""
     width, rows = table
-    text = delimited(width, rows, delimiter, end, careful)
+    names = [f"{name}{number}" for number, name in enumerate((header or [])[:width])]
+    assume(header is None or not any(name.startswith(("_batch", "_penstock")) for name in names))
+    text = delimited(width, rows, delimiter, end, careful, names)
     lab.write("o.csv", text.encode(encoding))
-    landed = lab.land_anew(lab.table(path="o.csv", delimiter=delimiter, encoding=encoding))
+    landed = lab.land_anew(lab.table(path="o.csv", delimiter=delimiter, encoding=encoding, header=header is not None))
     assert landed == ordered(rows)
 
 
 @PROPERTY
+@example((1, [("\r",)]), False, False, None)
 @given(table=TABLES, array=st.booleans(), ascii_only=st.booleans(), indent=st.sampled_from([None, 1]))
 def test_json_lands_exactly(lab: Any, table: Any, array: bool, ascii_only: bool, indent: int | None) -> None:
     _, rows = table
@@ -153,7 +170,7 @@ def test_rows_across_the_seams_of_reading(lab: Any, name: str, end: str) -> None
     """Several megabytes, so that rows, quotes, line ends and characters lie across every chunk."""
     random = Random(7)
     pieces = ["", "x", "ä€𝄞", 'q"q', "a,b", "l\nl", "l\r\nl", " , ", '""', "long " * 2000]
-    rows = []
+    rows: list[tuple[str | None, ...]] = []
     for number in range(6000):
         values = [random.choice(pieces) * random.randint(1, 3) or None for _ in range(3)]
         rows.append((str(number), *values, random.choice([None, "", "z"])))
@@ -176,3 +193,19 @@ def test_a_surplus_empty_field_is_found_deep_in_a_file(lab: Any) -> None:
         with pytest.raises(PenstockError) as caught:
             lab.land(lab.table(path="o.csv"))
         assert (caught.value.code, str(caught.value.problem.location)) == ("CSV_RAGGED_ROW", "o.csv:250002")
+
+
+@pytest.mark.parametrize("start", ["", "\ufeff"])
+@pytest.mark.parametrize(("end", "skip"), [("\n", 0), ("\r\n", 0), ("\r", 0), ("\n", 3)])
+def test_a_fault_deep_in_a_file_is_found_at_its_line(lab: Any, start: str, end: str, skip: int) -> None:
+    lines = ["preamble"] * skip + ["a,b"] + [f"{number},x" for number in range(300_000)]
+    table = lab.table(path="o.csv", skip=skip)
+    for fault, code in (("1,\0", "NUL_BYTE"), ("1,x,", "CSV_RAGGED_ROW")):
+        lab.write("o.csv", start + end.join([*lines[:250_000], fault, *lines[250_000:], ""]))
+        with pytest.raises(PenstockError) as caught:
+            lab.land(table)
+        assert (caught.value.code, str(caught.value.problem.location)) == (code, "o.csv:250001")
+    lab.write("o.csv", start + end.join(lines))
+    with pytest.raises(PenstockError) as caught:
+        lab.land(table)
+    assert (caught.value.code, str(caught.value.problem.location)) == ("SOURCE_TRUNCATED", f"o.csv:{len(lines)}")

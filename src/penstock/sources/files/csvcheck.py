@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import codecs
 import re
+import shutil
 from pathlib import Path
 
 from penstock.errors import DataError, Location
 
 _CHUNK = 1 << 20
 _BOM = codecs.BOM_UTF8
+_LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
 class CsvCheck:
@@ -34,6 +36,7 @@ class CsvCheck:
         *,
         final_newline: bool = True,
         width: int | None = None,
+        header: bool = True,
         skipped: int = 0,
         max_line: int = 2_000_000,
     ) -> None:
@@ -44,6 +47,9 @@ class CsvCheck:
         self._delimiter, self._quote = delimiter.encode(), quote.encode()
         self._final_newline = final_newline
         self._width = width
+        self._header = header
+        self._rows_begin = 0
+        self._misleading = False
         self._skipped = skipped
         self._max_line = max_line
         self._head = b""
@@ -89,8 +95,8 @@ class CsvCheck:
             return
         if self._nul is not None:
             raise self._holds_nul(self._lines(text, self._nul))
-        if self.first is None and not self._final_newline:
-            self._read_first(self._head + b"\n")
+        if self.first is None:
+            self._read_first(self._head + (b"" if self._final_newline else b"\n"), last=True)
         if self._final_newline and not self._tail.endswith(self.newline):
             raise self._error(
                 "SOURCE_TRUNCATED",
@@ -109,6 +115,18 @@ class CsvCheck:
         if self._doubtful:
             self._parse(text)
 
+    def rewritten(self, text: Path, target: Path) -> bool:
+        """When DuckDB would misread the line ends of `text`, write it to `target` behind a plain first line, which
+        stands for the header or, if there is none, is one. Whether that was so."""
+        if not self._misleading or self._width is None:
+            return False
+        mark = next(sign for sign in (b"x", b"y", b"z") if sign not in (self._delimiter, self._quote))
+        with text.open("rb") as rows, target.open("wb") as plain:
+            plain.write(self._delimiter.join([mark] * self._width) + self.newline)
+            rows.seek((len(_BOM) if rows.read(len(_BOM)) == _BOM else 0) + self._rows_begin)
+            shutil.copyfileobj(rows, plain, _CHUNK)
+        return True
+
     def _lines(self, text: Path, size: int) -> int:
         """Line ends in the first `size` bytes. Counted only for a message: it is a quarter of the work of a check."""
         lines = 0
@@ -120,11 +138,14 @@ class CsvCheck:
                 size -= len(chunk)
         return lines
 
-    def _read_first(self, text: bytes) -> None:
+    def _read_first(self, text: bytes, *, last: bool = False) -> None:
         found = self._record.match(text)
-        if found is None or (found.end() == len(text) and found[1] == b"\r" and len(text) == len(self._head)):
+        if found is None or (found.end() == len(text) and found[1] == b"\r" and not last):
             return  # not complete, or half of a \r\n
         self.newline = found[1]
+        self._rows_begin = found.end() if self._header else 0
+        first_end = _LINE_END.search(text)
+        self._misleading = first_end is not None and first_end[0] != self.newline
         separated = self._fields(text[: found.start(1)])
         try:
             self.first = tuple(self._unquoted(field).decode() for field in separated)

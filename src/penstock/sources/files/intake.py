@@ -31,7 +31,8 @@ _GLOB = frozenset("*?[]\\")
 
 
 class Check(Protocol):
-    """Looks at a file's text as it goes by, then may read it once more. Both raise DataError."""
+    """Looks at a file's text as it goes by, then may read it once more. Both raise DataError. At last it may write
+    the text anew, behind a first line that only says how lines end."""
 
     first: tuple[str, ...] | None
 
@@ -39,11 +40,14 @@ class Check(Protocol):
 
     def finish(self, text: Path) -> None: ...
 
+    def rewritten(self, text: Path, target: Path) -> bool: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Ready:
     """A file that can be read: `path` is the file itself or its plain text in staging, `size` that text's bytes,
-    `first` the first record of delimited text."""
+    `first` the first record of delimited text, `rewritten`: `path` begins with a line that is not of the file (in place
+    of its header, if it has one)."""
 
     found: Found
     format: str
@@ -51,6 +55,7 @@ class Ready:
     sha256: str
     size: int
     first: tuple[str, ...] | None = None
+    rewritten: bool = False
 
     @property
     def source(self) -> SourceFile:
@@ -115,11 +120,16 @@ def take(table: SourceTable, found: Found, staging: Path, check: Check | None) -
         as_it_is = as_it_is and table.options["encoding"] == "utf-8" and not _skip(table, kind)
     name = f"text_{hashlib.sha256(found.path.encode()).hexdigest()[:16]}"
     spool = None if as_it_is else staging / (f"{name}.txt" if text else f"{name}.parquet")
+    path, plain = spool or found.full, staging / f"{name}.plain"
     with steady([found]):
         size = _drain(chunks, check, spool)
         if check is not None:
-            check.finish(spool or found.full)
-    return Ready(found, kind, spool or found.full, digest.hexdigest(), size, check.first if check else None)
+            check.finish(path)
+        rewritten = check is not None and check.rewritten(path, plain)
+    if rewritten and spool is not None:
+        spool.unlink()
+    first = check.first if check else None
+    return Ready(found, kind, plain if rewritten else path, digest.hexdigest(), size, first, rewritten)
 
 
 def opened(table: SourceTable, found: Found, see: Callable[[bytes], None] | None = None) -> Iterator[bytes]:

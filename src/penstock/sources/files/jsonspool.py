@@ -77,9 +77,12 @@ class _Text:
                 location=Location(ready.found.path),
             )
         names = renamed(table, self._keys, ready.found.path)
-        self._sheet = Sheet(path, ("", *names), ready.found.path, header=False, exact=False)
+        self._sheet = Sheet(path, ("", *names), ready.found.path, exact=False)
         self.file: BinaryIO = path.open("wb", buffering=_FLUSH)
-        self._longest = 0
+        # DuckDB takes the first line end it meets for that of every line; it must not be one inside a value
+        header = b",".join([_FILLER] * len(self._sheet.columns)) + b"\n"
+        self.file.write(header)
+        self._longest = len(header)
 
     def add(self, row: Row) -> None:
         fields = [_FILLER]

@@ -56,7 +56,9 @@ def renamed(table: SourceTable, names: Sequence[str], path: str, line: int | Non
 def check_declared(table: SourceTable, names: Sequence[str], path: str) -> None:
     """Every column the declaration speaks of is there. Raises DataError listing what was found."""
     there = {folded(name) for name in names}
-    wanted = [*table.key, *table.order_by, *(column.name for column in table.columns), *table.rename.values()]
+    wanted = [*table.key, *table.order_by, *((table.effective,) if table.effective else ())]
+    if table.on_missing_column == "refuse":
+        wanted += [*(column.name for column in table.columns), *table.rename.values()]
     if table.cursor is not None:
         wanted.append(table.cursor.column)
     missing = [name for name in dict.fromkeys(wanted) if folded(name) not in there]

@@ -45,6 +45,7 @@ def csv_check(table: SourceTable, found: Found, kind: str) -> CsvCheck:
         form.quote,
         final_newline=table.options["final_newline"] == "required",
         width=len(form.names) if form.names else None,
+        header=form.header,
         skipped=table.options["skip"],
         max_line=table.options["max_line"],
     )
@@ -83,8 +84,8 @@ def sheets_of(table: SourceTable, ready: Ready, staging: Path) -> list[Sheet]:
                 ready.found.path,
                 delimiter=form.delimiter,
                 quote=form.quote,
-                header=form.header,
-                before=table.options["skip"],
+                header=form.header or ready.rewritten,
+                before=table.options["skip"] - (ready.rewritten and not form.header),
                 max_line=table.options["max_line"],
             )
         ]
