@@ -27,14 +27,17 @@ from benchmarks.measure import Cost, Failed, Figures, cost, in_turns, least, mai
 HERE = Path(__file__).parent / "peers"
 WANTED = {"dbt": ("dbt-core>=1.11,<1.12", "dbt-duckdb>=1.10"), "sqlmesh": ("sqlmesh>=0.236",)}
 QUIET = {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "SQLMESH__DISABLE_ANONYMIZED_ANALYTICS": "true"}
+_COPY = """
+import duckdb, sys
+database, file = sys.argv[1:]
+names = "account_id, customer_id, original_balance_amount, annual_interest_amount, new_balance_amount"
+with duckdb.connect(database, read_only=True) as connection:
+    connection.execute(f"COPY (SELECT {names} FROM marts.account_summary) TO '{file}' (FORMAT parquet)")
+"""
 _WRONG = """
 import duckdb, sys
-names = "account_id, customer_id, original_balance_amount, annual_interest_amount, new_balance_amount"
 with duckdb.connect() as connection:
-    for name, file in zip("ab", sys.argv[1:]):
-        connection.execute(f"ATTACH '{file}' AS {name} (READ_ONLY)")
-    b = f"SELECT {names} FROM b.marts.account_summary"
-    a = f"SELECT {names} FROM a.marts.account_summary"
+    a, b = (f"SELECT * FROM read_parquet('{file}')" for file in sys.argv[1:])
     found = connection.execute(f"SELECT count(*) FROM (({a} EXCEPT ALL {b}) UNION ALL ({b} EXCEPT ALL {a}))")
     print(found.fetchone()[0])
 """
@@ -51,7 +54,7 @@ def environment(work: Path, name: str, uv: str) -> Path:
     return python
 
 
-def _printed(python: Path | str, code: str, *arguments: str | Path) -> str:
+def _printed(python: Path, code: str, *arguments: str | Path) -> str:
     done = subprocess.run([str(python), "-c", code, *map(str, arguments)], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise Failed(done.stderr[-2000:])
@@ -126,9 +129,7 @@ def measure(
         **{f"{name}_peak_mib": round(peak) for name, peak in peaks.items()},
         **{f"{name}_times_penstock": round(cpu[name] / cpu["penstock"], 1) for name in pythons},
         **{
-            f"{name}_wrong_rows": int(
-                _printed(python, _WRONG, _readable(right, python, work), after / name / "bank.duckdb")
-            )
+            f"{name}_wrong_rows": _wrong(right, after / name / "bank.duckdb", python)
             for name, python in pythons.items()
         },
         "dbt_version": _printed(pythons["dbt"], _VERSIONS, "dbt-core", "dbt-duckdb", "duckdb"),
@@ -137,20 +138,13 @@ def measure(
     }
 
 
-def _readable(file: Path, python: Path, work: Path) -> Path:
-    """A copy of both marts that a peer's DuckDB, an older one perhaps, can read."""
-    copied = work / "marts"
-    shutil.rmtree(copied, ignore_errors=True)
-    _printed(
-        sys.executable,
-        f"import duckdb; duckdb.connect('{file}').execute(\"EXPORT DATABASE '{copied}' (FORMAT parquet)\").close()",
-    )
-    made = work / "marts.duckdb"
-    made.unlink(missing_ok=True)
-    _printed(
-        python, f"import duckdb; c = duckdb.connect('{made}'); c.execute(\"IMPORT DATABASE '{copied}'\"); c.close()"
-    )
-    return made
+def _wrong(right: Path, found: Path, python: Path) -> int:
+    """Rows of account_summary that differ. Each DuckDB reads its own file: they are of different versions."""
+    copies = []
+    for database, reader in ((right, Path(sys.executable)), (found, python)):
+        copies.append(database.with_suffix(".parquet"))
+        _printed(reader, _COPY, database, copies[-1])
+    return int(_printed(Path(sys.executable), _WRONG, *copies))
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -12,7 +12,7 @@ from penstock.cli.output import things, write, write_json
 
 @click.command(epilog=EXIT_CODES)
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--example", metavar="NAME", help="Start from an example instead: `shop`.")
+@click.option("--example", metavar="NAME", help="Start from an example instead: `shop` or `banking`.")
 @click.option("--quiet", "-q", is_flag=True, help="Do not list the files.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, errors included.")
 def init(directory: Path, example: str | None, quiet: bool, as_json: bool) -> int:
@@ -24,6 +24,7 @@ def init(directory: Path, example: str | None, quiet: bool, as_json: bool) -> in
     Examples:
       penstock init my_project
       penstock init shop --example shop     four layers, dirty data, a spreadsheet
+      penstock init bank --example banking  five layers, histories, only what changed
     """
     from penstock.commands.init import init as command
 

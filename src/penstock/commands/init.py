@@ -23,6 +23,13 @@ NEXT = {
         "penstock plan              # what they change",
         "penstock run",
     ),
+    "banking": (
+        "penstock run",
+        "penstock show marts.customer_profile",
+        "cp day2/*.csv inbox/       # the next night's files arrive",
+        "penstock plan              # what they change",
+        "penstock run",
+    ),
 }
 
 
