@@ -163,7 +163,7 @@ def _new_versions(coming: history.Incoming, rows: str, good: int, counts: Counts
     if counts.changed:
         session.execute(history.closed(coming))
         if counts.deleted:
-            session.execute(history.add_deleted(coming.table))
+            session.execute(history.add_deleted(coming))
         if counts.updated or counts.deleted:
             session.execute(history.close(coming))
         if counts.inserted or counts.updated:

@@ -56,6 +56,8 @@ def maintained(step: BuildStep, work: Work, inputs: Mapping[RelationName, int], 
 def _from_logs(this: Following, since: Mapping[RelationName, int]) -> Outcome | str:
     """`since`: the inputs that have moved, each with the commit that was seen last."""
     work, session, relation = this.work, this.session, this.step.model.relation
+    if maintain.placeless(work.catalogue.columns(session, relation) or ()):
+        return "a column is named rowid, as the place of a row is"
     missing = changes.incomplete(session, work.catalogue, since)
     if missing is not None:
         return missing
@@ -74,6 +76,9 @@ def _from_logs(this: Following, since: Mapping[RelationName, int]) -> Outcome | 
 
 def _follow(this: Following, program: Program) -> Outcome | str:
     work, session, relation = this.work, this.session, this.step.model.relation
+    columns = work.catalogue.columns(session, relation) or ()
+    if not {name.lower() for name in program.unit} <= {column.name.lower() for column in columns}:
+        return "its columns have changed"
     for statement in program.prepare:
         session.execute(_bound(statement, work))
     affected, nulls = session.query(maintain.affected(len(program.unit))).rows[0]
@@ -87,7 +92,7 @@ def _follow(this: Following, program: Program) -> Outcome | str:
     select = program.select if nulls else program.select_without_nulls or program.select
     session.execute(maintain.aside(_bound(select, work)))
     found = session.describe(f"SELECT * FROM {maintain.NEW}")
-    if found != work.catalogue.columns(session, relation):
+    if found != columns:
         return "its columns have changed"
     making = delta.Making(
         step=this.step,

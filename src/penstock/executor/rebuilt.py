@@ -92,7 +92,7 @@ def _over(wanted: Rebuilding, work: Work, session: Session, transaction: Transac
     before = work.catalogue.columns(session, relation) or ()
     if wanted.step.materialization == "append":
         building.check_kept(wanted.step.model, found, before)
-    if found != before:
+    if found != before or maintain.placeless(found):
         done = _replaced(wanted, work, session, transaction, f"SELECT * FROM {maintain.NEW}", "rebuilt")
     else:
         done = _corrected(wanted, work, session, transaction, found)

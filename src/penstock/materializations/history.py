@@ -293,28 +293,28 @@ CHANGES = f"SELECT count(*) FILTER (NOT _known), count(*) FILTER (_known) FROM {
 
 
 def closed(batch: Incoming) -> str:
-    """A temporary table of the current versions of the keys that changed, with their places in the table."""
+    """A temporary table of the current versions of the keys that changed."""
     return (
-        f"CREATE OR REPLACE TEMP TABLE {CLOSED} AS SELECT h.rowid AS _row, h.* FROM {stored(batch.table)} AS h "
+        f"CREATE OR REPLACE TEMP TABLE {CLOSED} AS SELECT h.* FROM {stored(batch.table)} AS h "
         f"SEMI JOIN {CHANGED} AS c ON c._known AND {_same_key(batch, 'h', 'c')} WHERE h.is_current"
     )
 
 
 def deleted(batch: Incoming) -> str:
-    """Full extracts: a temporary table of the places of current versions whose key the extract no longer has. A key
-    whose row is held back is still there: it keeps the version it had."""
+    """Full extracts: a temporary table of the keys with a current version that the extract no longer has. A key whose
+    row is held back is still there: it keeps the version it had."""
     keys = ", ".join(f"{column.value} AS {identifier(column.name)}" for column in batch.key)
     return (
-        f"CREATE OR REPLACE TEMP TABLE {DELETED} AS SELECT h.rowid AS _row FROM {stored(batch.table)} AS h "
-        f"WHERE h.is_current AND NOT EXISTS "
+        f"CREATE OR REPLACE TEMP TABLE {DELETED} AS "
+        f"SELECT {columns(batch.table.key, 'h')} FROM {stored(batch.table)} AS h WHERE h.is_current AND NOT EXISTS "
         f"(SELECT 1 FROM (SELECT {keys} FROM {batch.landed}) AS p WHERE {_same_key(batch, 'p', 'h')})"
     )
 
 
-def add_deleted(table: SourceTable) -> str:
+def add_deleted(batch: Incoming) -> str:
     return (
-        f"INSERT INTO {CLOSED} SELECT h.rowid AS _row, h.* FROM {stored(table)} AS h "
-        f"SEMI JOIN {DELETED} AS d ON d._row = h.rowid"
+        f"INSERT INTO {CLOSED} SELECT h.* FROM {stored(batch.table)} AS h "
+        f"SEMI JOIN {DELETED} AS d ON {_same_key(batch, 'd', 'h')} WHERE h.is_current"
     )
 
 
@@ -322,7 +322,7 @@ def close(batch: Incoming) -> str:
     """End the versions in CLOSED."""
     return (
         f"UPDATE {stored(batch.table)} AS h SET valid_to = {_at(batch)}, is_current = false FROM {CLOSED} AS c "
-        "WHERE h.rowid = c._row"
+        f"WHERE h.is_current AND {_same_key(batch, 'h', 'c')}"
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from penstock.domain.maintenance import AFFECTED
 from penstock.domain.relation import Column, RelationName
-from penstock.materializations.changelog import COUNT, copied, exact, images
+from penstock.materializations.changelog import COUNT, SIGN, copied, exact, images
 from penstock.quoting import columns, identifier, qualified
 
 NEW = "_penstock_new"
@@ -26,6 +26,11 @@ TEMPORARY = (NEW, OLD, DIFFERENCE, GONE, CAME)
 
 def name_of(relation: RelationName) -> str:
     return qualified(relation.layer, relation.name)
+
+
+def placeless(found: Sequence[Column]) -> bool:
+    """Whether a column stands before the place of a row in the table, by the name of it: rows cannot be told then."""
+    return any(column.name.lower() == "rowid" for column in found)
 
 
 def aside(select: str) -> str:
@@ -56,8 +61,8 @@ def difference(before: str, found: Sequence[Column], stamps: Sequence[str]) -> s
     lead = f"{listed}, " if listed else ""
     return (
         f"CREATE OR REPLACE TEMP TABLE {DIFFERENCE} AS SELECT *, row_number() OVER () AS _penstock_group FROM ("
-        f"SELECT * EXCLUDE (s), sum(s) AS {COUNT} FROM (SELECT {lead}-1 AS s FROM {before} "
-        f"UNION ALL SELECT {lead}1 AS s FROM {NEW}) GROUP BY ALL HAVING sum(s) <> 0)"
+        f"SELECT * EXCLUDE ({SIGN}), sum({SIGN}) AS {COUNT} FROM (SELECT {lead}-1 AS {SIGN} FROM {before} "
+        f"UNION ALL SELECT {lead}1 AS {SIGN} FROM {NEW}) GROUP BY ALL HAVING sum({SIGN}) <> 0)"
     )
 
 
