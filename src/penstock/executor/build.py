@@ -8,7 +8,7 @@ from penstock.domain.maintenance import Maintenance
 from penstock.domain.plan import BuildStep
 from penstock.domain.relation import RelationName
 from penstock.errors import Location, PenstockError
-from penstock.executor import python_model
+from penstock.executor import limited, python_model
 from penstock.executor.declared import Keeping, declared, is_declared
 from penstock.executor.maintained import maintained
 from penstock.executor.partial import keyless, partial
@@ -80,7 +80,9 @@ def _rebuilt(step: BuildStep, work: Work, inputs: dict[RelationName, int], reaso
             check_named(model, output)
         anew = model.relation in work.refresh
         if is_declared(step, work, anew=anew):
-            return declared(Keeping(step, work, inputs, reason, select, session.describe(select), anew))
+            done = declared(Keeping(step, work, inputs, reason, select, session.describe(select), anew))
+            _foreseen(step, work)
+            return done
         found = _maintenance(step, work, anew=anew)
         wanted = Rebuilding(
             step=step,
@@ -91,13 +93,23 @@ def _rebuilt(step: BuildStep, work: Work, inputs: dict[RelationName, int], reaso
             stamps=found.stamps,
             anew=anew,
         )
-        return rebuilt(wanted, work)
+        if found.below or limited.below(model.relation) in work.ledger.existing:
+            wanted = limited.wanted(wanted, found, work)
+        done = rebuilt(wanted, work)
+        _foreseen(step, work)
+        return done
+
+
+def _foreseen(step: BuildStep, work: Work) -> None:
+    """What the next run will need, if all goes well: the table has its rows, and only changes will come."""
+    if step.model.language == "sql" and step.materialization in {"auto", "merge", "history"}:
+        work.compiler.foresee(step.model, work.session)
 
 
 def _maintenance(step: BuildStep, work: Work, *, anew: bool) -> Maintenance:
-    """What analysis says of stamps and times, where that makes a difference: a table is there to be compared, or the
-    model uses a time."""
+    """What analysis says of stamps, times and limits, where that makes a difference: a table is there to be compared,
+    or the model uses a time or, perhaps, a LIMIT."""
     over = work.ledger.existing.get(step.model.relation) == "table" and not anew
-    if not _is_its_select(step) or not (over or step.moment):
+    if not _is_its_select(step) or not (over or step.moment or "limit" in step.model.sql.lower()):
         return Maintenance()
     return work.compiler.analysis(step.model, work.session)
