@@ -138,7 +138,7 @@ def _time(option: str, value: str | datetime) -> datetime:
     if found is None:
         raise UsageError(
             f"{option}: {value!r} is not a time",
-            code="NOT_A_TIME",
+            code="TIME_INVALID",
             hint="as in 2026-01-01 or 2026-01-01T06:00Z; a time without a zone is UTC",
         )
     return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from penstock import registry
@@ -16,7 +16,7 @@ from penstock.commands.revision import revision
 from penstock.commands.signals import noted
 from penstock.commands.workspace import Workspace, utc_now
 from penstock.domain.event import StepFinished
-from penstock.domain.ledger import RETENTION, Ledger
+from penstock.domain.ledger import Ledger
 from penstock.domain.model import Model
 from penstock.domain.plan import BuildStep, ExportStep, LandStep, LoadStep, Plan, Step
 from penstock.domain.relation import RelationName
@@ -176,7 +176,7 @@ def walk_in(space: Workspace, request: Request, warehouse: Warehouse, state: Sta
     after = ledgers.read(session)
     reach_of = Reach(space.project, work.parameters)
     if report.status in {Status.SUCCESS, Status.UNCHANGED}:
-        prune(session, after, reach_of.followers, utc_now() - RETENTION)
+        prune(session, after, reach_of.followers, utc_now() - timedelta(seconds=space.environment.retention))
     return Walked(
         report,
         committer.last,

@@ -53,7 +53,7 @@ def moment_of(at: str | int | datetime) -> int | datetime:
         except ValueError:
             raise UsageError(
                 f"{at!r} is neither a time nor the number of a commit",
-                code="NOT_A_TIME",
+                code="TIME_INVALID",
                 hint="as in 2026-11-18T09:00Z, 2026-11-18 or 17; a time without a zone is UTC",
             ) from None
     if isinstance(at, int):
@@ -70,8 +70,8 @@ def _first_rows(session: Session, name: RelationName, limit: int | None) -> Rows
 
 
 def _rows(session: Session, name: RelationName, limit: int | None) -> Rows:
-    some = "" if limit is None else f" LIMIT {int(limit) + 1}"
-    return session.query(f"SELECT * FROM {qualified(name.layer, name.name)}{some}", limit=limit)
+    some = "" if limit is None else f" LIMIT {int(limit)}"
+    return session.query(f"SELECT * FROM {qualified(name.layer, name.name)}{some}")
 
 
 def _known(name: RelationName, found: list[str]) -> None:

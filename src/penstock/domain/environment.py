@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+RETENTION = 7 * 86400.0
+"""Seconds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Environment:
@@ -12,7 +15,8 @@ class Environment:
 
     `home` is its folder (landing, state, exports and, for DuckDB, the warehouse file), relative to the project unless
     absolute. `roots` replaces the root of a source by name. `threads` bounds the steps that run at once,
-    `memory_limit` (DuckDB syntax, `4GB`) what the engine may use; None leaves the engine's default.
+    `memory_limit` (DuckDB syntax, `4GB`) what the engine may use; None leaves the engine's default. `retention` is how
+    long changes of relations are kept, in seconds, so that they can be shown as they were.
     """
 
     name: str
@@ -21,3 +25,4 @@ class Environment:
     threads: int | None = None
     memory_limit: str | None = None
     roots: Mapping[str, str] = field(default_factory=dict)
+    retention: float = RETENTION

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
 from penstock.domain.relation import RelationName
 
 RelationKind = Literal["table", "view"]
-RETENTION = timedelta(days=7)
-"""How long change rows are kept at least."""
 
 
 @dataclass(frozen=True, slots=True)

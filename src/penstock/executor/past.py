@@ -13,7 +13,7 @@ from penstock.executor.catalogue import Catalogue
 from penstock.materializations import changelog, past
 from penstock.ports import Session
 
-_KEEP = "the change log reaches no further back; what is to be shown longer, `retention:` in penstock.yml keeps"
+_KEEP = "`retention: 30 days` of an environment keeps changes longer"
 
 
 class Past:
@@ -107,7 +107,7 @@ class Past:
             raise UserError(
                 f"{told}: what it was then is not kept; its change log begins after commit {since}, of {at}",
                 code="BEFORE_LOG",
-                hint=f"give a time since {at}. {_KEEP}; it begins anew when a table is made anew or its columns change",
+                hint=f"give a time since {at}. {_KEEP}; the log begins anew when a table is made anew or its columns change",
             )
         altered = changes.incomplete(self._session, self._catalogue, {relation: number})
         if altered is not None:

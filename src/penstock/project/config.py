@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 from penstock import registry
-from penstock.domain.environment import Environment
+from penstock.domain.environment import RETENTION, Environment
 from penstock.domain.project import Scalar
 from penstock.errors import Location
 from penstock.project.layers import layers
@@ -60,8 +60,12 @@ def _environments(spec: ProjectSpec, document: Document, problems: Problems) -> 
             )
         homes[normal] = name
         roots = {source: root.root for source, root in each.sources.items()}
-        found.append(Environment(name, each.engine, home, each.threads, each.memory_limit, roots))
+        found.append(Environment(name, each.engine, home, each.threads, each.memory_limit, roots, _retention(each)))
     return tuple(found)
+
+
+def _retention(spec: EnvironmentSpec) -> float:
+    return RETENTION if spec.retention is None else float(spec.retention)
 
 
 def _default(spec: ProjectSpec, environments: tuple[Environment, ...], document: Document, problems: Problems) -> str:

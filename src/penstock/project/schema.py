@@ -12,6 +12,9 @@ from penstock.domain.layer import LayerMaterialization, Materialization
 from penstock.domain.strategy import Grain
 from penstock.project.column_types import type_problem
 from penstock.project.names import NAME, NAME_HINT
+from penstock.project.spans import seconds
+
+_CENTURY = 100 * 366 * 86400
 
 
 def _name(value: str) -> str:
@@ -64,6 +67,18 @@ def _memory(value: str) -> str:
             {"value": repr(value), "hint": "write a number and a unit, as in 4GB or 512MB"},
         )
     return value
+
+
+def _retention(value: str | float) -> float:
+    """Seconds."""
+    found = seconds(value) if isinstance(value, str) else float(value)
+    if found is None or not 0 <= found <= _CENTURY:
+        raise PydanticCustomError(
+            "BAD_VALUE",
+            "retention: expected a span of time, found {value}",
+            {"value": repr(value), "hint": "write a number and a unit, as in 30 days or 12 hours; a number is seconds"},
+        )
+    return found
 
 
 def _type(value: str) -> str:
@@ -119,6 +134,7 @@ class EnvironmentSpec(Strict):
     engine: str = "duckdb"
     threads: Annotated[int, Field(ge=1, le=1024)] | None = None
     memory_limit: Annotated[str, AfterValidator(_memory)] | None = None
+    retention: Annotated[str | int | float, AfterValidator(_retention)] | None = None
     sources: dict[str, RootSpec] = {}
 
 

@@ -83,7 +83,7 @@ def test_before_a_relation_was_there(life: Any) -> None:
 
 @pytest.mark.parametrize("moment", ["soon", "", "2026-13-01", "1e3", "²"])
 def test_what_is_neither_a_time_nor_a_commit(life: Any, moment: str) -> None:
-    assert code(life, "serv.totals", moment) == "NOT_A_TIME"
+    assert code(life, "serv.totals", moment) == "TIME_INVALID"
 
 
 @pytest.mark.parametrize("moment", [0, 999, "999", datetime(2999, 1, 1, tzinfo=UTC)])
@@ -157,7 +157,7 @@ def test_on_the_command_line(life: Any, capsys: pytest.CaptureFixture[str]) -> N
     assert run([*arguments, str(first)]) == 0
     assert sorted(capsys.readouterr().out.split()) == ["north,40", "region,total", "south,20"]
     assert run([*arguments, "yesterday"]) == 2
-    assert "NOT_A_TIME" in capsys.readouterr().err
+    assert "TIME_INVALID" in capsys.readouterr().err
     assert run([*arguments, "1"]) == 2
     assert "BEFORE_LOG" in capsys.readouterr().err
     life.write("models/serv/bad.sql", "SELEC")

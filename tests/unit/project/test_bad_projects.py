@@ -108,6 +108,8 @@ BAD: list[tuple[str, dict[str, Content], str, str, str]] = [
     ),
     ("engine", config("environments: {dev: {engine: duck}}"), "UNKNOWN_KIND", "penstock.yml:3:30", "'duckdb'"),
     ("memory", config("environments: {dev: {memory_limit: lots}}"), "BAD_VALUE", "penstock.yml:3:36", "4GB"),
+    ("retention", config("environments: {dev: {retention: long}}"), "BAD_VALUE", "penstock.yml:3:33", "30 days"),
+    ("no such time", config("environments: {dev: {retention: -1}}"), "BAD_VALUE", "penstock.yml:3:33", "30 days"),
     ("threads text", config("environments: {dev: {threads: '4'}}"), "BAD_VALUE", "penstock.yml:3:31", "without quotes"),
     ("no threads", config("environments: {dev: {threads: 0}}"), "BAD_VALUE", "penstock.yml:3:31", "correct"),
     (
