@@ -11,9 +11,9 @@ from penstock.domain.relation import Column
 from penstock.domain.source import ExtractKind, SourceTable
 from penstock.errors import DataError
 from penstock.executor.ledger import QUARANTINE
-from penstock.materializations import history
+from penstock.materializations import history, maintain, versions
 from penstock.ports import Session
-from penstock.quoting import literal
+from penstock.quoting import identifier, literal
 
 
 @dataclass(slots=True)
@@ -49,13 +49,15 @@ class Loading:
     """What loading a batch needs beside the batch: a session with a transaction open, the run, the time (UTC).
 
     `log` is told which row images left (-1) and entered (+1) a table that was there, as FROM items with columns of
-    these names; `widen`, before that, which columns it is about to be given."""
+    these names; `widen`, before that, which columns it is about to be given. `readers` gives the models that read
+    columns of these names."""
 
     session: Session
     run: str
     now: datetime
     log: Callable[[Sequence[str], Sequence[tuple[int, str]]], None] = lambda names, rows: None
     widen: Callable[[Sequence[Column]], None] = lambda added: None
+    readers: Callable[[Sequence[str]], Sequence[str]] = lambda names: ()
 
 
 def load_batch(table: SourceTable, batch: Manifest, data: str, loading: Loading, *, present: bool) -> Counts:
@@ -68,6 +70,13 @@ def load_batch(table: SourceTable, batch: Manifest, data: str, loading: Loading,
     before = _stored_columns(table, session) if present else None
     found = session.describe(f"SELECT * EXCLUDE (file_row_number) FROM {landed}")
     _check_key(table, batch, found)
+    gone = _gone(before or (), found)
+    if gone and table.on_missing_column == "null":
+        absent = ", ".join(f"CAST(NULL AS {column.type}) AS {identifier(column.name)}" for column in gone)
+        landed = f"(SELECT *, {absent} FROM {landed})"
+        found = (*found, *gone)
+    elif gone:
+        raise _column_gone(table, batch, gone, loading)
     coming = history.incoming(
         table,
         landed,
@@ -87,14 +96,15 @@ def load_batch(table: SourceTable, batch: Manifest, data: str, loading: Loading,
 
 def _check_key(table: SourceTable, batch: Manifest, found: Sequence[Column]) -> None:
     names = {column.name.lower() for column in found}
-    missing = [name for name in (*table.key, *table.order_by) if name.lower() not in names]
+    wanted = (*table.key, *table.order_by, *((table.effective,) if table.effective else ()))
+    missing = [name for name in wanted if name.lower() not in names]
     if missing:
         raise DataError(
             f"{table.relation}: expected the column {', '.join(missing)} in batch {batch.id}, found "
             f"{', '.join(column.name for column in found)}",
             code="COLUMN_MISSING",
             location=table.location,
-            hint="declare a `key` and `order_by` that every landed batch has",
+            hint="declare a `key`, `order_by` and `effective` that every landed batch has",
         )
 
 
@@ -131,7 +141,14 @@ def _apply(
         session.execute(history.held_back(coming, QUARANTINE), (loading.run, loading.now))
     rows = history.source(coming, judged=not clean)
     good = rows_in - counts.quarantined - counts.duplicates
-    if before is None:
+    if coming.table.effective:
+        if before is None:
+            for statement in history.create(coming, f"(SELECT * FROM {rows} LIMIT 0)", dense):
+                session.execute(statement)
+        else:
+            before = _fit(coming, before, loading)
+        _dated_versions(coming, rows, good, counts, loading)
+    elif before is None:
         for statement in history.create(coming, rows, dense):
             session.execute(statement)
         counts.inserted = good
@@ -175,19 +192,64 @@ def _new_versions(coming: history.Incoming, rows: str, good: int, counts: Counts
     session.execute(f"DROP TABLE {history.CHANGED}")
 
 
+def _dated_versions(coming: history.Incoming, rows: str, good: int, counts: Counts, loading: Loading) -> None:
+    """Rows put where they belong in time, by what a column of theirs says."""
+    session, table = loading.session, coming.table
+    of = history.dated(coming)
+    kind = next(column.type for column in of.own if column.name.lower() == str(table.effective).lower())
+    if not kind.startswith(("DATE", "TIMESTAMP")):
+        raise DataError(
+            f"{table.relation}.{table.effective}: expected a date or a timestamp, found {kind} in {coming.batch}",
+            code="EFFECTIVE_TYPE",
+            location=table.location,
+            hint=f"declare it under `columns:` (`{table.effective}: timestamp`)",
+        )
+    if maintain.placeless(of.own):
+        raise DataError(
+            f"{table.relation}: a column of {coming.batch} is named rowid, by which the place of a version is known",
+            code="COLUMN_RESERVED",
+            location=table.location,
+            hint="rename: {rowid: source_rowid}",
+        )
+    stored = (*of.own, *(Column(name, history.META_TYPES[name]) for name in history.META))
+    for statement in versions.statements(of, rows, stored, present=history.given_keys(coming)):
+        session.execute(statement)
+    counts.inserted, counts.updated = session.query(versions.PLACES).rows[0]
+    counts.unchanged = good - counts.inserted - counts.updated
+    counts.deleted = session.query(versions.ENDED).rows[0][0]
+    if counts.changed:
+        names = [column.name for column in stored]
+        session.execute(maintain.delete(table.stored))
+        session.execute(maintain.insert(table.stored, names))
+        loading.log(names, ((-1, maintain.GONE), (1, maintain.CAME)))
+    for name in versions.TEMPORARY:
+        session.execute(f"DROP TABLE {name}")
+
+
+def _gone(before: Sequence[Column], found: Sequence[Column]) -> tuple[Column, ...]:
+    """The columns of the table that the batch lacks."""
+    arriving = {column.name.lower() for column in found}
+    return tuple(column for column in before if column.name.lower() not in arriving)
+
+
+def _column_gone(table: SourceTable, batch: Manifest, gone: Sequence[Column], loading: Loading) -> DataError:
+    names = [column.name for column in gone]
+    readers = loading.readers(names)
+    return DataError(
+        f"{table.relation}: batch {batch.id} lacks columns that earlier batches have: {', '.join(names)}; "
+        + (f"read by {', '.join(readers)}" if readers else "no model reads them"),
+        code="COLUMN_GONE",
+        location=table.location,
+        hint="`on_missing_column: null` reads it as NULL from now on; or move this batch, which was never loaded, out "
+        "of landing/ and have the column sent again (empty is fine); if it is gone for good, declare the table under "
+        "another name, which is another relation",
+    )
+
+
 def _fit(coming: history.Incoming, before: Sequence[Column], loading: Loading) -> tuple[Column, ...]:
     """Make the stored table take the batch: a new column is added, anything else that differs is refused."""
     known = {column.name.lower(): column for column in before}
     arriving = {column.name.lower(): column for column in coming.columns}
-    gone = [column.name for name, column in known.items() if name not in arriving]
-    if gone:
-        raise DataError(
-            f"{coming.table.relation}: batch {coming.batch} lacks columns that earlier batches have: {', '.join(gone)}",
-            code="COLUMN_GONE",
-            location=coming.table.location,
-            hint="move this batch, which was never loaded, out of landing/ and have the column sent again (empty is "
-            "fine); if it is gone for good, declare the table under another name, which is another relation",
-        )
     for name, column in arriving.items():
         if name in known and known[name].type != column.type:
             raise DataError(

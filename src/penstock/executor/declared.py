@@ -84,6 +84,8 @@ class Keeping:
             return None
         program = work.compiler.program(model, changed, session)
         if isinstance(program, Program):
+            if program.above:
+                return "it has a LIMIT"
             for statement in program.prepare:
                 session.execute(self.bound(statement))
         return program

@@ -68,7 +68,7 @@ def _load(step: LoadStep, batches: Sequence[Manifest], work: Work, *, again: boo
         log = TableLog(work, session, transaction, table.stored)
         present, total = there, Counts()
         for batch, data in zip(batches, files, strict=True):
-            loading = Loading(session, work.run, work.now())
+            loading = Loading(session, work.run, work.now(), readers=lambda names: work.reach.readers(table, names))
             if there:
                 loading = replace(loading, log=log.write, widen=log.widen)
             total.add(load_batch(table, batch, data, loading, present=present))

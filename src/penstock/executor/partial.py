@@ -68,6 +68,8 @@ def partial(step: BuildStep, work: Work, inputs: Mapping[RelationName, int], rea
 
 def _why_whole(step: BuildStep, work: Work, since: Mapping[RelationName, int]) -> str | None:
     model = step.model
+    if maintain.placeless(work.catalogue.columns(work.session, model.relation) or ()):
+        return "a column is named rowid, as the place of a row is"
     if model.relation in work.refresh:
         return "made anew"
     if work.ledger.existing.get(model.relation) != "table":

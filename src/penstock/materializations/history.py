@@ -16,6 +16,7 @@ from penstock.domain.ledger import RelationKind
 from penstock.domain.relation import Column, RelationName
 from penstock.domain.source import SourceTable
 from penstock.materializations.typing import Typed, typed
+from penstock.materializations.versions import Versions
 from penstock.quoting import columns, identifier, literal, qualified
 
 BATCH = "_penstock_batch"
@@ -62,8 +63,26 @@ class Incoming:
 
     @property
     def key(self) -> tuple[Typed, ...]:
+        return self._columns(self.table.key)
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Columns that every row must have a value in: the key, then the one that dates it, if any does."""
+        return (*self.table.key, *((self.table.effective,) if self.table.effective else ()))
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """Columns in which no two different rows may be equal: the first of those that are needed. Dated rows may stand
+        several times in a batch, as versions; not in a full extract, which holds what is there now."""
+        return self.table.key if self.full else self.needed
+
+    def _columns(self, names: Sequence[str]) -> tuple[Typed, ...]:
         by_name = {column.name.lower(): column for column in self.columns}
-        return tuple(by_name[name.lower()] for name in self.table.key)
+        return tuple(by_name[name.lower()] for name in names)
+
+    @property
+    def needed_columns(self) -> tuple[Typed, ...]:
+        return self._columns(self.needed)
 
 
 def incoming(
@@ -95,8 +114,8 @@ def census(batch: Incoming) -> str:
     bad = " OR ".join(column.bad for column in batch.columns if column.bad) or "false"
     if not batch.table.key:
         return f"SELECT count(*), 0, count(*) FILTER ({bad}), count(*) FROM {batch.landed}"
-    values = ", ".join(f"{column.value} AS k{at}" for at, column in enumerate(batch.key))
-    missing = " OR ".join(f"k{at} IS NULL" for at in range(len(batch.key)))
+    values = ", ".join(f"{column.value} AS k{at}" for at, column in enumerate(batch.needed_columns))
+    missing = " OR ".join(f"k{at} IS NULL" for at in range(len(batch.needed)))
     return (
         f"SELECT count(*), count(*) FILTER ({missing}), count(*) FILTER (bad), {_keys_at_least(batch, missing)} "
         f"FROM (SELECT {values}, ({bad}) AS bad FROM {batch.landed})"
@@ -109,11 +128,11 @@ def _keys_at_least(batch: Incoming, missing: str) -> str:
     Numbers that run on, as most keys do, differ in their last bits, for which a bit each is enough. Of other keys the
     hashes are counted: two that differ belong to keys that differ.
     """
-    if len(batch.key) == 1 and batch.key[0].type in _WHOLE:
+    if len(batch.identity) == 1 and batch.key[0].type in _WHOLE:
         last = min(max((batch.rows * _BITS_PER_ROW).bit_length(), _FEWEST_BITS), _MOST_BITS)
         low = f"CAST(k0 AS BIGINT) & {2**last - 1}"
         return f"coalesce(bit_count(bitstring_agg({low}, 0::BIGINT, {2**last - 1}::BIGINT)), 0)"
-    keys = ", ".join(f"k{at}" for at in range(len(batch.key)))
+    keys = ", ".join(f"k{at}" for at in range(len(batch.identity)))
     return f"count(DISTINCT hash({keys})) FILTER (NOT ({missing}))"
 
 
@@ -122,13 +141,14 @@ def suspects(batch: Incoming, double: bool) -> str:
     NULL, or (`double`) the key stands more than once. Few rows in a good file, so everything after costs little; none
     when `double` was asked for and every key stands once after all."""
     tests = [column.bad for column in batch.columns if column.bad]
-    tests += [f"{column.value} IS NULL" for column in batch.key]
+    tests += [f"{column.value} IS NULL" for column in batch.needed_columns]
     wanted = " OR ".join(tests) or "false"
     found = f"SELECT file_row_number AS place FROM {batch.landed} WHERE {wanted}"
     if double:
-        values = ", ".join(f"{column.value} AS k{at}" for at, column in enumerate(batch.key))
-        keys = ", ".join(f"k{at}" for at in range(len(batch.key)))
-        same = " AND ".join(f"l.k{at} = d.k{at}" for at in range(len(batch.key)))
+        count = len(batch.identity)
+        values = ", ".join(f"{column.value} AS k{at}" for at, column in enumerate(batch.needed_columns[:count]))
+        keys = ", ".join(f"k{at}" for at in range(count))
+        same = " AND ".join(f"l.k{at} = d.k{at}" for at in range(count))
         read = f"SELECT {values}, file_row_number AS place FROM {batch.landed}"
         found += (
             f" UNION SELECT l.place FROM ({read}) AS l JOIN (SELECT {keys} FROM ({read}) GROUP BY {keys} "
@@ -150,7 +170,9 @@ def judge(batch: Incoming) -> tuple[str, ...]:
         if column.bad
     ]
     reasons += [
-        f"CASE WHEN {identifier(name)} IS NULL THEN {literal(f'key {name} is NULL')} END" for name in batch.table.key
+        f"CASE WHEN {identifier(name)} IS NULL THEN {literal(f'{what} {name} is NULL')} END"
+        for what, names in (("key", batch.table.key), ("effective", batch.needed[len(batch.table.key) :]))
+        for name in names
     ]
     listed = f"list_filter([{', '.join(reasons)}], lambda r: r IS NOT NULL)" if reasons else "CAST([] AS VARCHAR[])"
     packed = ", ".join(f"{literal(column.name)}: {identifier(column.name)}" for column in batch.columns)
@@ -170,18 +192,18 @@ def _rank(batch: Incoming) -> tuple[str, ...]:
     """Several different rows with one key: the last by the declared order wins alone; without one, none does."""
     if not batch.table.key:
         return ()
-    keys = columns(batch.table.key)
+    keys, listed = columns(batch.identity), ", ".join(batch.identity)
     good = "len(_reasons) = 0"
     if not batch.table.order_by:
-        reason = literal(f"key {', '.join(batch.table.key)}: several different rows in one batch")
+        reason = literal(f"key {listed}: several different rows in one batch")
         return (
             f"UPDATE {BATCH} SET _reasons = [{reason}] WHERE {good} AND ({keys}) IN "
             f"(SELECT ({keys}) FROM {BATCH} WHERE {good} GROUP BY {keys} HAVING count(*) > 1)",
         )
     order = ", ".join(f"{identifier(name)} DESC NULLS LAST" for name in batch.table.order_by)
     by = ", ".join(batch.table.order_by)
-    superseded = literal(f"key {', '.join(batch.table.key)}: a later row by {by} was taken")
-    tied = literal(f"key {', '.join(batch.table.key)}: several different rows with the same {by}")
+    superseded = literal(f"key {listed}: a later row by {by} was taken")
+    tied = literal(f"key {listed}: several different rows with the same {by}")
     return (
         f"CREATE OR REPLACE TEMP TABLE _penstock_ranked AS SELECT *, rank() OVER w AS _rank, "
         f"count(*) OVER (PARTITION BY {keys}, {columns(batch.table.order_by)}) AS _ties "
@@ -303,11 +325,10 @@ def closed(batch: Incoming) -> str:
 def deleted(batch: Incoming) -> str:
     """Full extracts: a temporary table of the keys with a current version that the extract no longer has. A key whose
     row is held back is still there: it keeps the version it had."""
-    keys = ", ".join(f"{column.value} AS {identifier(column.name)}" for column in batch.key)
     return (
         f"CREATE OR REPLACE TEMP TABLE {DELETED} AS "
         f"SELECT {columns(batch.table.key, 'h')} FROM {stored(batch.table)} AS h WHERE h.is_current AND NOT EXISTS "
-        f"(SELECT 1 FROM (SELECT {keys} FROM {batch.landed}) AS p WHERE {_same_key(batch, 'p', 'h')})"
+        f"(SELECT 1 FROM {given_keys(batch)} AS p WHERE {_same_key(batch, 'p', 'h')})"
     )
 
 
@@ -324,6 +345,26 @@ def close(batch: Incoming) -> str:
         f"UPDATE {stored(batch.table)} AS h SET valid_to = {_at(batch)}, is_current = false FROM {CLOSED} AS c "
         f"WHERE h.is_current AND {_same_key(batch, 'h', 'c')}"
     )
+
+
+def dated(batch: Incoming) -> Versions:
+    """The table's versions, and what this batch does to them, where a column of the source dates them."""
+    own = tuple(Column(column.name, column.type) for column in batch.columns)
+    return Versions(
+        table=stored(batch.table),
+        key=batch.table.key,
+        own=own,
+        at=batch.processing_ts,
+        compared=batch.names,
+        effective=batch.table.effective,
+        whole=batch.full,
+        meta={"processing_ts": _at(batch), "_batch": literal(batch.batch)},
+    )
+
+
+def given_keys(batch: Incoming) -> str:
+    """A FROM item of the keys the batch has, also of rows that are held back."""
+    return f"(SELECT {', '.join(f'{c.value} AS {identifier(c.name)}' for c in batch.key)} FROM {batch.landed})"
 
 
 # What is told to those who follow the table: row images by sign, each a FROM item

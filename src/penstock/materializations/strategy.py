@@ -10,7 +10,7 @@ from penstock.domain.relation import Column, RelationName
 from penstock.domain.strategy import VALIDITY, TimeRange
 from penstock.errors import DataError, UserError
 from penstock.materializations.changelog import exact
-from penstock.materializations.maintain import CAME, GONE, NEW, OLD, ROW, name_of
+from penstock.materializations.maintain import CAME, GONE, NEW, OLD, ROW, name_of, placeless
 from penstock.quoting import columns, identifier, literal
 
 RANGE = "_penstock_range"
@@ -48,6 +48,12 @@ def check_named(model: Model, found: Sequence[Column]) -> None:
             f"{model.relation}.{time}: expected a date or a timestamp, found {types[time.lower()]}",
             code="NOT_A_TIME",
             hint=f"CAST({time} AS TIMESTAMP), or name another column",
+        )
+    if model.materialization in ("merge", "time_range", "history") and placeless(found):
+        raise UserError(
+            f"{model.relation}: a column is named rowid, by which the place of a row in its table is known",
+            code="RESERVED_NAME",
+            hint="name it otherwise with AS",
         )
     taken = [column.name for column in found if column.name.lower() in VALIDITY]
     if taken and model.materialization == "history":

@@ -231,6 +231,8 @@ def positions(
 def load_fingerprint(table: SourceTable) -> str:
     """Changes when landed batches would load into something else: another table's, another key, order or types."""
     parts = [table.id, *table.key, "order", *table.order_by, "columns", *(repr(column) for column in table.columns)]
+    if table.effective:
+        parts += ["effective", table.effective]
     return sha256("\n".join(parts).encode()).hexdigest()
 
 

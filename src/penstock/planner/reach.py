@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from hashlib import sha256
 
@@ -101,6 +101,22 @@ class Reach:
         """Whether a model is made anew with every time because it has a time in it: all but those of which the
         ledger knows."""
         return self.materialization(model) not in TIMELESS and any(name in TIMES for name in model.parameters)
+
+    def readers(self, table: SourceTable, names: Sequence[str]) -> list[str]:
+        """The models that read columns of these names of a source table, and those that read them on: as far as their
+        text tells, so some may only use a name that is the same."""
+        from penstock.graph.order import order
+        from penstock.sql.tokens import tokens
+
+        wanted = {name.lower() for name in names} | {"*"}
+        carrying = {table.relation, table.stored}
+        for name in order(self.models, {model.relation: model.reads for model in self._project.models}):
+            model = self.models[name]
+            if not carrying.isdisjoint(model.reads):
+                words = {token.text.strip('"').lower() for token in tokens(model.sql)}
+                if model.language == "python" or words & wanted:
+                    carrying.add(name)
+        return [str(name) for name in sorted(carrying & self.models.keys())]
 
     def fingerprint(self, model: Model) -> str:
         """Changes when the definition, a view it reads, or the value of a parameter either uses has changed. Of an
