@@ -18,7 +18,7 @@ import sys
 from datetime import date, timedelta
 from pathlib import Path
 
-from benchmarks.measure import Cost, Failed, Figures, cost, in_turns, least, main, penstock
+from benchmarks.measure import Cost, Figures, cost, in_turns, least, main, penstock
 
 ACCOUNTS = 50_000
 CUSTOMERS = 20_000
@@ -123,28 +123,6 @@ def measure(
         **{f"{name}_peak_mib": round(peak) for name, peak in peaks.items()},
         "ratio_to_by_hand": round(mine / least(found["by_hand"]), 2),
         "ratio_to_by_hand_plain": round(mine / least(found["by_hand_plain"]), 2),
-    }
-
-
-def daily(work: Path, *, days: int = 200, accounts: int = ACCOUNTS, customers: int = CUSTOMERS) -> Figures:
-    """What a day costs as days go by: Penstock's runs of one project, `days` of them, one after another."""
-    root = project(work / "bank_daily")
-    spent: list[float] = []
-    for day in range(1, days + 1):
-        files = generated(work, day, accounts=accounts, customers=customers, changed=CHANGED)
-        spent.append(ours(root, files).cpu)
-        for file in files:
-            file.unlink()  # the inbox keeps them: nobody tidies it
-    first, last = spent[1:11], spent[-10:]
-    if len(last) < 10 or days < 20:
-        raise Failed(f"expected at least 20 days, found {days}")
-    return {
-        "days": days,
-        "accounts": accounts,
-        "first_ten_cpu_s": least(first),
-        "last_ten_cpu_s": least(last),
-        "ratio_last_to_first": round(least(last) / least(first), 2),
-        "target_ratio_last_to_first": 1.2,
     }
 
 
