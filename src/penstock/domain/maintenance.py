@@ -33,7 +33,8 @@ class Program:
     of the affected units as they should be now, in the model's columns; `select_without_nulls` gives the same, faster,
     when no column of AFFECTED holds a NULL. `unit` are the output columns that say which
     unit a row belongs to, in the order of AFFECTED's columns. `stamps` are output columns that hold the time (or
-    chance) of their making: they are not compared, and move only with a row that changed.
+    chance) of their making: they are not compared, and move only with a row that changed. `above` is as in Maintenance:
+    where it is set, all the rest is about the rows below the model's LIMIT.
     """
 
     unit: tuple[str, ...]
@@ -42,6 +43,7 @@ class Program:
     select: str
     temporary: tuple[str, ...] = ()
     select_without_nulls: str = ""
+    above: str = ""
 
 
 @dataclass(frozen=True, slots=True)

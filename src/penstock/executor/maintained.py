@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from penstock.domain.maintenance import AFFECTED, Program, listed
 from penstock.domain.plan import BuildStep
 from penstock.domain.relation import RelationName
 from penstock.domain.run import Status
 from penstock.errors import UserError
-from penstock.executor import changes, delta
+from penstock.executor import changes, delta, limited
 from penstock.executor.ledger import Transaction, applied
 from penstock.executor.work import Outcome, Work
 from penstock.failpoint import reach
@@ -75,7 +75,8 @@ def _from_logs(this: Following, since: Mapping[RelationName, int]) -> Outcome | 
 
 
 def _follow(this: Following, program: Program) -> Outcome | str:
-    work, session, relation = this.work, this.session, this.step.model.relation
+    work, session, own = this.work, this.session, this.step.model.relation
+    relation = limited.below(own) if program.above else own
     columns = work.catalogue.columns(session, relation) or ()
     if not {name.lower() for name in program.unit} <= {column.name.lower() for column in columns}:
         return "its columns have changed"
@@ -100,7 +101,7 @@ def _follow(this: Following, program: Program) -> Outcome | str:
         session=session,
         transaction=this.transaction,
         inputs=this.inputs,
-        fingerprint=work.ledger.commits[relation].fingerprint,
+        fingerprint=work.ledger.commits[own].fingerprint,
         found=found,
         mode="maintained",
         reason=f"{this.reason}; maintained by {listed(program.unit)}",
@@ -108,7 +109,23 @@ def _follow(this: Following, program: Program) -> Outcome | str:
         counts={"affected": affected},
     )
     gone, came = delta.compare(making, maintain.OLD)
+    if program.above and (gone or came):
+        return _first_rows(making, program, gone, came)
     return delta.settle(making, gone, came, maintain.OLD, maintain.ROW)
+
+
+def _first_rows(making: delta.Making, program: Program, gone: int, came: int) -> Outcome | str:
+    """The rows below the LIMIT have changed: take the first of them again."""
+    session, work, relation = making.session, making.work, making.relation
+    limited.correct(session, relation, gone, came, work, program.stamps)
+    session.execute(maintain.aside(limited.shown(relation, program.above)))
+    found = session.describe(f"SELECT * FROM {maintain.NEW}")
+    if found != work.catalogue.columns(session, relation):
+        return "its columns have changed"
+    names = {column.name for column in found}
+    making = replace(making, found=found, stamps=tuple(name for name in program.stamps if name in names))
+    table = maintain.name_of(relation)
+    return delta.settle(making, *delta.compare(making, table), table, "rowid")
 
 
 def _bound(statement: str, work: Work) -> str:

@@ -20,8 +20,8 @@ from penstock.ports import Session
 
 @dataclass(frozen=True, slots=True)
 class Rebuilding:
-    """`select` gives the model's rows; `fingerprint` is what the ledger is told; `anew`: whatever is there counts as
-    absent."""
+    """`select` gives the model's rows, once the statements of `first` have run; `fingerprint` is what the ledger is
+    told; `anew`: whatever is there counts as absent."""
 
     step: BuildStep
     select: str
@@ -30,6 +30,7 @@ class Rebuilding:
     reason: str
     stamps: tuple[str, ...] = ()
     anew: bool = False
+    first: tuple[str, ...] = ()
 
 
 def rebuilt(wanted: Rebuilding, work: Work) -> Outcome:
@@ -42,6 +43,8 @@ def rebuilt(wanted: Rebuilding, work: Work) -> Outcome:
         make = _view
     reach("build.before_transaction")
     with work.committer.transaction(session) as transaction:
+        for statement in wanted.first:
+            session.execute(statement)
         done = make(wanted, work, session, transaction)
     reach("build.committed")
     return done
@@ -90,9 +93,10 @@ def _over(wanted: Rebuilding, work: Work, session: Session, transaction: Transac
     session.execute(maintain.aside(wanted.select))
     found = session.describe(f"SELECT * FROM {maintain.NEW}")
     before = work.catalogue.columns(session, relation) or ()
-    if wanted.step.materialization == "append":
+    appended = wanted.step.materialization == "append"
+    if appended:
         building.check_kept(wanted.step.model, found, before)
-    if found != before or maintain.placeless(found):
+    if found != before or (maintain.placeless(found) and not appended):
         done = _replaced(wanted, work, session, transaction, f"SELECT * FROM {maintain.NEW}", "rebuilt")
     else:
         done = _corrected(wanted, work, session, transaction, found)

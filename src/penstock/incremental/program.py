@@ -44,8 +44,11 @@ def analyse(query: str, catalog: Catalog, key: Sequence[str] = ()) -> Maintenanc
 
 def program(query: str, catalog: Catalog, changed: Collection[RelationName], key: Sequence[str] = ()) -> Program:
     """The statements for one set of changed inputs (stored relations). Raises Rebuild when there are none. For a model
-    with a LIMIT at its top, `query` is what `analyse` gave as `below`."""
+    with a LIMIT at its top they are about the rows below it."""
     node = _resolved(query, catalog)
+    parts = split(node)
+    if parts is not None:
+        node = parts[0]
     held = stamps(node)
     at = _units(node, catalog, key)
     prepare, temporary = _compile(node, changed, at)
@@ -57,6 +60,7 @@ def program(query: str, catalog: Catalog, changed: Collection[RelationName], key
         select=sql(_now(node, at, Leaf(names, temporary=AFFECTED))),
         select_without_nulls=sql(_now(node, at, Leaf(names, temporary=AFFECTED, no_nulls=True))),
         temporary=temporary,
+        above=parts[1] if parts is not None else "",
     )
 
 
