@@ -81,7 +81,9 @@ class Day:
 
     def land(self, table: str, file: str, archive: str) -> str:
         path = f"{archive}/{table}-{self.now.replace(':', '')}.parquet"
-        self.run(f"COPY (SELECT * FROM read_csv('{file}', all_varchar = true)) TO '{path}' (FORMAT parquet)")
+        # said, not guessed: the only quote may be behind the rows the guess is made from
+        form = "all_varchar = true, header = true, delim = ',', quote = '\"', escape = '\"'"
+        self.run(f"COPY (SELECT * FROM read_csv('{file}', {form})) TO '{path}' (FORMAT parquet)")
         return f"read_parquet('{path}')"
 
     def created(self) -> bool:

@@ -1,2 +1,3 @@
-SELECT *, now()::TIMESTAMP AS loaded_at FROM read_csv('inbox/customers.csv', all_varchar = true)
+SELECT *, now()::TIMESTAMP AS loaded_at
+FROM read_csv('inbox/customers.csv', all_varchar = true, header = true, delim = ',', quote = '"', escape = '"')
 WHERE TRY_CAST(CustomerID AS BIGINT) IS NOT NULL
