@@ -140,7 +140,8 @@ def bound(relation: RelationName, span: TimeRange, now: str) -> str:
     """One value: where the ranges begin that are made anew when nobody can tell which have changed, as text; NULL for
     an empty table. A time later than `now` is not believed: it would leave everything before it alone."""
     micros = round(span.lookback * 1_000_000)
-    latest = f"least(max(CAST({identifier(span.column)} AS TIMESTAMP)), CAST({literal(now)} AS TIMESTAMP))"
+    seen = f"max(CAST({identifier(span.column)} AS TIMESTAMP))"
+    latest = f"CASE WHEN {seen} IS NOT NULL THEN least({seen}, CAST({literal(now)} AS TIMESTAMP)) END"
     return (
         f"SELECT CAST(date_trunc('{span.grain}', {latest} - to_microseconds({micros})) AS VARCHAR) "
         f"FROM {name_of(relation)}"
