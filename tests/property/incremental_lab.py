@@ -27,6 +27,8 @@ from penstock.quoting import identifier, literal, qualified
 Row = tuple[Any, ...]
 State = Mapping[str, Sequence[Row]]
 """The rows of every table (`"raw.a"`), as they stand between two looks."""
+MODEL = "stg.model"
+"""The table that is kept."""
 
 
 @dataclass(frozen=True)
@@ -100,22 +102,17 @@ def follow(
         if found.reason is not None:
             return Followed(found.reason)
         if found.below:
-            connection.execute(f"CREATE OR REPLACE TABLE stg.model AS {found.below}")
+            connection.execute(f"CREATE OR REPLACE TABLE {MODEL} AS {found.below}")
         inputs = sorted(relations(resolve(model.sql, model.catalog)))
         for before, after in pairwise(states):
             changed = [one for one in inputs if always or Counter(before[str(one)]) != Counter(after[str(one)])]
             _change(connection, model, before, after)
             if changed:
-                _maintain(connection, model, found, changed)
-            _compare(connection, model, found, tolerance)
+                maintain(connection, model, found, changed)
+            compare(connection, model, found, tolerance=tolerance)
         return Followed(None, len(states) - 1)
     finally:
         _clear(connection, model)
-
-
-def made(connection: duckdb.DuckDBPyConnection, model: Model, state: State) -> None:
-    """Make the tables and views only. Raises Refused when DuckDB does not take the query."""
-    _build(connection, model, state)
 
 
 def _build(connection: duckdb.DuckDBPyConnection, model: Model, state: State) -> None:
@@ -126,7 +123,7 @@ def _build(connection: duckdb.DuckDBPyConnection, model: Model, state: State) ->
     try:
         for name, sql in model.views.items():
             connection.execute(f"CREATE OR REPLACE VIEW {_address(name)} AS {sql}")
-        connection.execute(f"CREATE OR REPLACE TABLE stg.model AS {model.sql}")
+        connection.execute(f"CREATE OR REPLACE TABLE {MODEL} AS {model.sql}")
     except duckdb.Error as error:
         raise Refused(str(error)) from error
 
@@ -161,9 +158,14 @@ def _change(connection: duckdb.DuckDBPyConnection, model: Model, before: State, 
             _fill(connection, _address(name), after[name])
 
 
-def _maintain(
-    connection: duckdb.DuckDBPyConnection, model: Model, found: Maintenance, changed: Sequence[RelationName]
+def maintain(
+    connection: duckdb.DuckDBPyConnection,
+    model: Model,
+    found: Maintenance,
+    changed: Sequence[RelationName],
+    table: str = MODEL,
 ) -> None:
+    """Let `table`, which is what `model` (or what is below its LIMIT) gave, follow the changes of its inputs."""
     try:
         made = program(found.below or model.sql, model.catalog, changed, model.key)
     except Rebuild as why:
@@ -180,20 +182,28 @@ def _maintain(
     except duckdb.Error as error:
         raise Different(f"DuckDB refuses what was made of the query: {error}") from error
     within = " AND ".join(
-        f"model.{identifier(name)} IS NOT DISTINCT FROM units.u{at}" for at, name in enumerate(made.unit)
+        f"kept.{identifier(name)} IS NOT DISTINCT FROM units.u{at}" for at, name in enumerate(made.unit)
     )
     connection.execute(
-        f"DELETE FROM stg.model WHERE EXISTS (SELECT 1 FROM {identifier(AFFECTED)} AS units WHERE {within})"
+        f"DELETE FROM {table} AS kept WHERE EXISTS (SELECT 1 FROM {identifier(AFFECTED)} AS units WHERE {within})"
     )
-    connection.execute("INSERT INTO stg.model SELECT * FROM fresh")
+    connection.execute(f"INSERT INTO {table} SELECT * FROM fresh")
     for table in made.temporary:
         connection.execute(f"DROP TABLE temp.{identifier(table)}")
 
 
-def _compare(connection: duckdb.DuckDBPyConnection, model: Model, found: Maintenance, tolerance: float | None) -> None:
-    kept = "stg.model"
+def compare(
+    connection: duckdb.DuckDBPyConnection,
+    model: Model,
+    found: Maintenance,
+    table: str = MODEL,
+    *,
+    tolerance: float | None = None,
+) -> None:
+    """Raises Different when `table` is not what the model's query gives now."""
+    kept = table
     if found.above:
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE {identifier(BELOW)} AS FROM stg.model")
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {identifier(BELOW)} AS FROM {table}")
         kept = f"({found.above})"
     if tolerance is None:
         _same_rows(connection, kept, f"({model.sql})", found.stamps)
@@ -205,10 +215,6 @@ def _same_rows(connection: duckdb.DuckDBPyConnection, mine: str, theirs: str, st
     left_out = f"EXCLUDE ({', '.join(identifier(name) for name in stamps)})" if stamps else ""
     kept = connection.sql(f"SELECT * {left_out} FROM {mine}").fetchall()
     rebuilt = connection.sql(f"SELECT * {left_out} FROM {theirs}").fetchall()
-    _equal(kept, rebuilt)
-
-
-def _equal(kept: list[Row], rebuilt: list[Row]) -> None:
     mine, theirs = Counter(map(_hashable, kept)), Counter(map(_hashable, rebuilt))
     if mine != theirs:
         wrong, missing = list((mine - theirs).elements()), list((theirs - mine).elements())
@@ -237,4 +243,4 @@ def _close(kept: list[Row], rebuilt: list[Row], tolerance: float) -> None:
 def _clear(connection: duckdb.DuckDBPyConnection, model: Model) -> None:
     for name in reversed(model.views):
         connection.execute(f"DROP VIEW IF EXISTS {_address(name)}")
-    connection.execute("DROP TABLE IF EXISTS stg.model")
+    connection.execute(f"DROP TABLE IF EXISTS {MODEL}")

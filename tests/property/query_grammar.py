@@ -320,13 +320,13 @@ class Grammar:
             self.note("self-join")
         return made, scope
 
-    def join(self, made: str, scope: list[Item], depth: int) -> tuple[str, str]:
+    def join(self, made: str, scope: list[Item], depth: int, *, commas: bool = True) -> tuple[str, str]:
         kind = self.pick(["inner", "left", "inner", "left", "right", "full", "cross", "semi", "anti", "left", "comma"])
         if depth > 0 and self.chance(1):
             self.note("nested")
             inside, item = self.source(depth - 1)
             items = [item]
-            inside, _ = self.join(inside, items, 0)
+            inside, _ = self.join(inside, items, 0, commas=False)
             new, sql = items, f"({inside})"
         else:
             sql, item = self.source(depth)
@@ -334,7 +334,7 @@ class Grammar:
         if kind in ("cross", "comma"):
             self.note("cross")
             scope += new
-            if kind == "comma" and "JOIN" not in made:
+            if kind == "comma" and commas and "JOIN" not in made:
                 return f"{made}, {sql}", "cross"
             return f"{made} CROSS JOIN {sql}", "cross"
         word = {"inner": "JOIN", "left": "LEFT JOIN", "right": "RIGHT JOIN", "full": "FULL JOIN"}.get(

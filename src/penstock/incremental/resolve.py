@@ -127,7 +127,7 @@ class Resolver:
             if isinstance(item.this, exp.Table):
                 return self._parenthesis(item.this, seen)
             _only(item, {"this", "alias", "with_", "limit", "offset", "order"})
-            node = self.query(replace_alias(item), None, seen)
+            node = self.query(_called(replace_alias(item), alias), None, seen)
         elif isinstance(item, exp.Values) or (isinstance(item, exp.Table) and isinstance(item.this, exp.Func)):
             return name, self._constant(item, alias)
         elif isinstance(item, exp.Table):
@@ -162,7 +162,8 @@ class Resolver:
     def _table(self, item: exp.Table, seen: Mapping[str, With]) -> Node:
         known = None if item.db else seen.get(item.name.lower())
         if known is not None:
-            return self._renamed(self.query(known.tree, None, known.seen), known.columns)
+            tree = _named(known.tree) if known.columns else known.tree
+            return self._renamed(self.query(tree, None, known.seen), known.columns)
         relation = RelationName(item.db.lower(), item.name.lower())
         if relation in self._catalog.tables:
             return Leaf(self._catalog.tables[relation], relation)
@@ -174,6 +175,8 @@ class Resolver:
         if not names:
             return node
         alias = self._fresh("renamed")
+        if len(names) < len(node.columns) and not isinstance(node, Leaf):
+            raise Rebuild("only some of the columns of a query in FROM are given names")
         after = (*names, *node.columns[len(names) :])
         outputs = tuple(Output(new, column(alias, old)) for new, old in zip(after, node.columns, strict=True))
         return Select((Source(alias, node),), outputs)
@@ -403,6 +406,11 @@ def _named(tree: exp.Expr) -> exp.Expr:
                 items.append(exp.alias_(item.copy(), f"c{at}"))
         query.set("expressions", items)
     return found
+
+
+def _called(tree: exp.Expr, alias: exp.Expr | None) -> exp.Expr:
+    """A query in FROM, whose columns need no names of their own when its alias names them."""
+    return _named(tree) if alias is not None and alias.args.get("columns") else tree
 
 
 def _only(item: exp.Expr, parts: set[str]) -> None:
