@@ -83,7 +83,10 @@ def correct(making: Making, gone: int, came: int) -> Outcome:
     if not gone and not came:
         return _as_it_was(making)
     session, relation = making.session, making.relation
-    done = session.execute(maintain.delete(relation)) if gone else 0
+    delete = maintain.delete(relation)
+    if maintain.placeless(making.found):
+        delete = maintain.delete_by_key(relation, making.model.key)
+    done = session.execute(delete) if gone else 0
     done += session.execute(maintain.insert(relation, making.names)) if came else 0
     if done != gone + came:
         raise InternalError(f"{relation}: expected {gone + came} rows to change, found {done}", code="BUG")

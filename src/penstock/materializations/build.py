@@ -52,8 +52,10 @@ def check_output(model: Model, found: Sequence[Column]) -> None:
 
 
 def check_kept(model: Model, found: Sequence[Column], before: Sequence[Column]) -> None:
-    """An appended table keeps the columns it has."""
+    """An appended table keeps the columns it has, and their types."""
     names, kept = [column.name for column in found], [column.name for column in before]
+    if names == kept:
+        names, kept = ([f"{column.name} {column.type}" for column in each] for each in (found, before))
     if names != kept:
         raise DataError(
             f"{model.relation}: expected the columns it has ({', '.join(kept)}), found {', '.join(names)}",

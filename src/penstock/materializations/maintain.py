@@ -135,6 +135,11 @@ def delete(relation: RelationName) -> str:
     return f"DELETE FROM {name_of(relation)} WHERE rowid IN (SELECT {ROW} FROM {GONE})"
 
 
+def delete_by_key(relation: RelationName, key: Sequence[str]) -> str:
+    same = " AND ".join(f"t.{identifier(name)} IS NOT DISTINCT FROM g.{identifier(name)}" for name in key)
+    return f"DELETE FROM {name_of(relation)} AS t USING {GONE} AS g WHERE {same}"
+
+
 def insert(relation: RelationName, names: Sequence[str]) -> str:
     listed = columns(names)
     return f"INSERT INTO {name_of(relation)} ({listed}) SELECT {listed} FROM {CAME}"

@@ -228,7 +228,7 @@ def test_columns_of_every_type_are_compared(folder: Any) -> None:
 def test_a_column_with_the_name_of_a_row_s_place_does_no_harm(folder: Any) -> None:
     source = (folder.root / "sources/shop.yml").read_text()
     folder.write("sources/shop.yml", source.replace("key: id", "key: rowid").replace("id: bigint", "rowid: bigint"))
-    for name, kind in (("a", "auto"), ("b", "rebuild")):
+    for name, kind in (("a", "auto"), ("b", "rebuild"), ("c", "append\nkey: rowid")):
         folder.write(
             f"models/stg/{name}.sql", f"/*---\nmaterialization: {kind}\n---*/\nSELECT rowid, amount FROM raw.orders"
         )
@@ -239,6 +239,7 @@ def test_a_column_with_the_name_of_a_row_s_place_does_no_harm(folder: Any) -> No
     rows = [(0, 3), (2, 9), (3, 1)]
     assert folder.rows("FROM stg.a") == folder.rows("FROM stg.b") == rows
     assert folder.rows("SELECT rowid, amount FROM raw.orders") == rows
+    assert folder.rows("FROM stg.c") == [(0, 3), (1, 3), (2, 9), (3, 1)]
 
 
 def test_python_and_appended_models_log_what_differs(folder: Any) -> None:
@@ -258,6 +259,18 @@ def test_python_and_appended_models_log_what_differs(folder: Any) -> None:
     assert done["bus.a"].mode == done["bus.b"].mode == "maintained"
     assert folder.rows("FROM bus.a") == [(1, 11), (2, 22), (4, 2)]
     assert folder.rows("FROM bus.b") == [(1, 11), (2, 22), (3, 31), (4, 2)]
+
+
+def test_an_appended_table_is_never_replaced_by_one_of_other_types(folder: Any) -> None:
+    head = "/*---\nmaterialization: append\nkey: id\n---*/\n"
+    folder.write("models/stg/kept.sql", f"{head}SELECT id, amount FROM raw.orders")
+    folder.run()
+    folder.write("inbox/orders.csv", orders((1, "north", 10)))
+    folder.write("models/stg/kept.sql", f"{head}SELECT id, CAST(amount AS VARCHAR) AS amount FROM raw.orders")
+    report = folder.project.run()
+    problem = next(problem for step in report.steps for problem in step.problems)
+    assert (problem.code, "amount BIGINT" in problem.message) == ("SCHEMA_CHANGED", True)
+    assert len(folder.rows("FROM stg.kept")) == 3
 
 
 def test_a_declared_key_that_stands_twice_is_refused_at_first_and_later(folder: Any) -> None:
