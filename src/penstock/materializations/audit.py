@@ -8,6 +8,7 @@ from penstock.quoting import columns, identifier
 
 RULES = (
     "NULL in the key",
+    "a version without a beginning",
     "more than one current version of a key",
     "a version that is current and has an end, or neither",
     "a version that ends before it begins",
@@ -27,6 +28,7 @@ def broken(table: str, key: Sequence[str], *, deletions: bool) -> str:
     null = " OR ".join(f"{identifier(name)} IS NULL" for name in key)
     tests = [
         null,
+        "valid_from IS NULL",
         "is_current AND _penstock_currents > 1",
         "is_current IS DISTINCT FROM (valid_to IS NULL)",
         "valid_to < valid_from",
