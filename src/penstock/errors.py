@@ -5,6 +5,7 @@
     │   ├── ProjectError        one or more problems found while loading a project, each with file and line
     │   └── UsageError          a command was called in a way that cannot work
     ├── DataError      exit 3   the data is not what was declared; nothing was published
+    │   └── ChecksFailed        checks that must hold before a commit is visible do not
     ├── DriverError    exit 4   something outside failed (disk, database, files); `transient`: a retry can help
     │   └── Locked              another process holds the warehouse or the landing
     ├── StateError     exit 5   ledger, landing and state store disagree
@@ -129,6 +130,25 @@ class ProjectError(UserError):
 
 class DataError(PenstockError):
     exit_code = 3
+
+
+class ChecksFailed(DataError):
+    """Every check that failed, each with its place. `results`: what came of all that were evaluated."""
+
+    def __init__(self, problems: Sequence[Problem], results: Sequence[object] = ()) -> None:
+        if not problems:
+            raise ValueError("ChecksFailed needs at least one problem")
+        first = problems[0]
+        super().__init__(first.message, code=first.code, location=first.location, hint=first.hint)
+        self._problems = tuple(problems)
+        self.results = tuple(results)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        return self._problems
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self._problems)
 
 
 class DriverError(PenstockError):

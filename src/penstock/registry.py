@@ -1,4 +1,4 @@
-"""kind → plug-in. Adding an engine, a source or an export is one new file and one line here.
+"""kind → plug-in. Adding an engine, a source, an export or a check is one new file and one line here.
 
 The value is `module:NAME`; the module is imported when the kind is first used, so that a plug-in's own imports cost
 nothing until then.
@@ -13,7 +13,7 @@ from typing import Any, Literal, cast
 from penstock.errors import UserError
 from penstock.ports import Engine, Exporter, SourceReader
 
-Family = Literal["engine", "source", "export"]
+Family = Literal["engine", "source", "export", "check"]
 
 PLUGINS = MappingProxyType(
     {
@@ -25,6 +25,32 @@ PLUGINS = MappingProxyType(
                 "parquet": "penstock.exports.parquet:PLUGIN",
                 "xlsx": "penstock.exports.xlsx:PLUGIN",
                 "duckdb": "penstock.exports.duckdb:PLUGIN",
+            }
+        ),
+        "check": MappingProxyType(
+            {
+                "not_null": "penstock.checks.not_null:KIND",
+                "unique": "penstock.checks.unique:KIND",
+                "accepted_values": "penstock.checks.accepted_values:KIND",
+                "range": "penstock.checks.range:KIND",
+                "positive": "penstock.checks.positive:KIND",
+                "regex": "penstock.checks.regex:KIND",
+                "length": "penstock.checks.length:KIND",
+                "type": "penstock.checks.type:KIND",
+                "format": "penstock.checks.format:KIND",
+                "expression": "penstock.checks.expression:KIND",
+                "relationships": "penstock.checks.relationships:KIND",
+                "row_count": "penstock.checks.row_count:KIND",
+                "freshness": "penstock.checks.freshness:KIND",
+                "recency": "penstock.checks.recency:KIND",
+                "completeness": "penstock.checks.completeness:KIND",
+                "no_overlap": "penstock.checks.no_overlap:KIND",
+                "reconciliation": "penstock.checks.reconciliation:KIND",
+                "null_rate": "penstock.checks.null_rate:KIND",
+                "distinct_count": "penstock.checks.distinct_count:KIND",
+                "mean_drift": "penstock.checks.mean_drift:KIND",
+                "quantile_drift": "penstock.checks.quantile_drift:KIND",
+                "sql": "penstock.checks.sql:KIND",
             }
         ),
     }
@@ -54,3 +80,8 @@ def source(kind: str) -> SourceReader:
 
 def export(kind: str) -> Exporter:
     return cast(Exporter, _load("export", kind))
+
+
+def check(kind: str) -> Any:
+    """A penstock.checks.kind.Kind, which stands above this floor."""
+    return _load("check", kind)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from penstock.domain.check import Check
 from penstock.domain.layer import Materialization
 from penstock.domain.relation import RelationName
 from penstock.domain.strategy import Strategy
@@ -19,7 +20,8 @@ class Model:
     models. `line` is the line of the file where that SELECT begins, so that an engine's "LINE 3" can be told as
     file:line. `parameters` are the `$names` it uses. `fingerprint` changes when the meaning of the definition may have
     changed: comments and formatting do not count. `columns` is what a Python model promises to return, or what a SQL
-    model's output is declared to be. `strategy`: how its rows are kept, as far as that was declared.
+    model's output is declared to be. `strategy`: how its rows are kept, as far as that was declared. `checks` must
+    hold for its rows; values of its `pii` columns are not shown in what is told of them.
     """
 
     relation: RelationName
@@ -37,3 +39,10 @@ class Model:
     tags: tuple[str, ...] = ()
     description: str = ""
     strategy: Strategy = field(default_factory=Strategy)
+    checks: tuple[Check, ...] = ()
+    pii: tuple[str, ...] = ()
+
+    @property
+    def refers(self) -> tuple[RelationName, ...]:
+        """Relations that its checks look at: they have to be made before it, and are none of its inputs."""
+        return tuple(dict.fromkeys(name for check in self.checks for name in check.refers))

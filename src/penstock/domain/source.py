@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
+from penstock.domain.check import Check
 from penstock.domain.relation import RelationName
 from penstock.errors import Location
 
@@ -48,7 +49,8 @@ class SourceColumn:
 class SourceTable:
     """One table of a source, and how it is extracted and kept. `effective` is the column that says since when a row is
     valid (None: since its batch was taken). `on_missing_column`: what to do with a batch that lacks a column which
-    earlier batches have."""
+    earlier batches have. `checks` must hold for its current rows; values of its `pii` columns are not shown in what is
+    told of them."""
 
     source: str
     name: str
@@ -68,6 +70,8 @@ class SourceTable:
     description: str = ""
     effective: str | None = None
     on_missing_column: Literal["refuse", "null"] = "refuse"
+    checks: tuple[Check, ...] = ()
+    pii: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from penstock.domain.check import Check
 from penstock.domain.layer import Layer
 from penstock.domain.model import Model
 from penstock.domain.project import Project, Scalar
 from penstock.domain.relation import RelationName
+from penstock.domain.source import Source
 from penstock.domain.strategy import Strategy
 from penstock.errors import InternalError, Location, PenstockError, Problem, ProjectError
 from penstock.project.cache import Kept, Stored
 from penstock.project.check import Declared, check
+from penstock.project.checks import check_file
 from penstock.project.codec import decode, encode
 from penstock.project.config import config
 from penstock.project.exports import exports
 from penstock.project.files import ProjectFile, fingerprint
 from penstock.project.models import sql_model
 from penstock.project.names import NAME_HINT, is_name
-from penstock.project.pieces import ConfigPiece, ExportPiece, FunctionPiece, ModelPiece, SourcePiece
+from penstock.project.pieces import CheckPiece, ConfigPiece, ExportPiece, FunctionPiece, ModelPiece, SourcePiece
 from penstock.project.problems import Problems, did_you_mean
 from penstock.project.python_models import python_model
 from penstock.project.sources import source
@@ -131,6 +134,9 @@ class _Reader:
         for file in self.of("export"):
             if found := self.export(file):
                 declared.exports.append(found)
+        for file in self.of("check"):
+            if own := self.check(file):
+                declared.checks.append(own)
         return declared
 
     def alone(self) -> None:
@@ -139,6 +145,8 @@ class _Reader:
             self.source(file, "raw")
         for file in self.of("export"):
             self.export(file)
+        for file in self.of("check"):
+            self.check(file)
 
     def source(self, file: ProjectFile, layer: str) -> SourcePiece | None:
         before = len(self.problems)
@@ -147,6 +155,9 @@ class _Reader:
 
     def export(self, file: ProjectFile) -> ExportPiece | None:
         return self.piece(file, ExportPiece, "", lambda text: exports(text, file.path, self.problems))
+
+    def check(self, file: ProjectFile) -> CheckPiece | None:
+        return self.piece(file, CheckPiece, "", lambda text: check_file(text, file.path, self.problems))
 
     def functions(self) -> tuple[Mapping[str, Macro], str]:
         """The project's functions, and a fingerprint of the files that define them."""
@@ -226,21 +237,35 @@ def project(root: Path, files: tuple[ProjectFile, ...], declared: Declared) -> P
     """The checked pieces as one project; models in the order of their names."""
     settings = declared.config
     layers = {layer.name: layer for layer in settings.layers}
+    own: dict[RelationName, list[Check]] = {}
+    for piece in declared.checks:
+        own.setdefault(piece.of.relation, []).append(piece.check)
     return Project(
         name=settings.name,
         root=str(root),
         layers=settings.layers,
         environments={environment.name: environment for environment in settings.environments},
         default_environment=settings.default_environment,
-        sources=tuple(piece.source for piece in declared.sources),
-        models=tuple(model(piece, layers[piece.relation.layer], settings.variables) for piece in declared.models),
+        sources=tuple(_checked(piece.source, own) for piece in declared.sources),
+        models=tuple(
+            model(piece, layers[piece.relation.layer], settings.variables, own.get(piece.relation, ()))
+            for piece in declared.models
+        ),
         exports=tuple(export for piece in declared.exports for export in piece.exports),
         variables=settings.variables,
         fingerprint=fingerprint(files),
     )
 
 
-def model(piece: ModelPiece, layer: Layer, variables: Mapping[str, Scalar]) -> Model:
+def _checked(found: Source, own: Mapping[RelationName, Sequence[Check]]) -> Source:
+    """A source whose tables have the checks of checks/*.sql too."""
+    if not any(table.relation in own for table in found.tables):
+        return found
+    tables = (replace(table, checks=(*table.checks, *own.get(table.relation, ()))) for table in found.tables)
+    return replace(found, tables=tuple(tables))
+
+
+def model(piece: ModelPiece, layer: Layer, variables: Mapping[str, Scalar], own: Sequence[Check] = ()) -> Model:
     """The model a piece becomes in its layer. Its fingerprint covers the variables it uses: another value is another
     result."""
     materialization = piece.materialization or layer.materialization
@@ -266,4 +291,6 @@ def model(piece: ModelPiece, layer: Layer, variables: Mapping[str, Scalar]) -> M
         tags=piece.tags,
         description=piece.description,
         strategy=piece.strategy,
+        checks=(*piece.checks, *own),
+        pii=piece.pii,
     )

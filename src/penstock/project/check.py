@@ -10,9 +10,9 @@ from penstock.domain.relation import RelationName
 from penstock.domain.strategy import VALIDITY
 from penstock.errors import Location
 from penstock.graph.order import cycles
-from penstock.project import strategies
+from penstock.project import check_rules, strategies
 from penstock.project.names import BUILT_IN_PARAMETERS
-from penstock.project.pieces import ConfigPiece, ExportPiece, Mention, ModelPiece, SourcePiece
+from penstock.project.pieces import CheckPiece, ConfigPiece, ExportPiece, Mention, ModelPiece, SourcePiece
 from penstock.project.problems import Problems, closest, did_you_mean
 
 
@@ -25,6 +25,7 @@ class Declared:
     sources: list[SourcePiece] = field(default_factory=list)
     models: list[ModelPiece] = field(default_factory=list)
     exports: list[ExportPiece] = field(default_factory=list)
+    checks: list[CheckPiece] = field(default_factory=list)
     unread: set[RelationName] = field(default_factory=set)
     sources_unread: bool = False
 
@@ -47,6 +48,8 @@ def check(declared: Declared, problems: Problems) -> None:
     _cycles(declared.models, problems)
     _models(declared, problems)
     _exports(declared, problems)
+    known = {relation for relation, _, _ in declared.relations()} | declared.unread
+    check_rules.check(declared, problems, lambda mention: _exists(mention, known, declared, problems))
     _environments(declared, problems)
 
 
@@ -175,6 +178,7 @@ def _named(model: ModelPiece) -> Iterator[tuple[str, tuple[str, ...]]]:
     yield "key", model.key
     yield "columns", model.columns
     yield "group", model.strategy.group
+    yield "pii", model.pii
     if span := model.strategy.time_range:
         yield "time_range", (span.column,)
     if versions := model.strategy.history:

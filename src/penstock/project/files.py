@@ -13,7 +13,7 @@ from penstock.errors import Location, Problem, ProjectError, UserError
 
 CONFIG = "penstock.yml"
 _YAML = (".yml", ".yaml")
-Kind = Literal["config", "source", "function", "sql", "python", "export"]
+Kind = Literal["config", "source", "function", "sql", "python", "export", "check"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,9 @@ def _paths(root: Path) -> Iterator[tuple[str, Kind]]:
     for name in _names(root, "exports"):
         if name.endswith(_YAML):
             yield f"exports/{name}", "export"
+    for name in _names(root, "checks"):
+        if name.endswith(".sql"):
+            yield f"checks/{name}", "check"
 
 
 def _names(root: Path, folder: str) -> list[str]:

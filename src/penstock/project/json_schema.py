@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from penstock import registry
 from penstock.domain.layer import PRESETS
+from penstock.project import check_schema
 from penstock.project.schema import ExportSpec, ExportsSpec, ProjectSpec, SourceSpec, SqlFrontMatter, TableSpec
 
 _DRAFT = "http://json-schema.org/draft-07/schema#"
@@ -18,12 +19,18 @@ Schema = dict[str, Any]
 def schemas() -> dict[str, Schema]:
     """The schemas by kind of file: `penstock` (penstock.yml), `source` (sources/*.yml), `export` (exports/*.yml) and
     `model` (the front matter of SQL models). Options of connectors and formats are part of them."""
-    return {"penstock": _penstock(), "source": _source(), "export": _export(), "model": _of(SqlFrontMatter)}
+    return {"penstock": _penstock(), "source": _source(), "export": _export(), "model": _model()}
 
 
 def _of(model: type[BaseModel]) -> Schema:
     schema = model.model_json_schema(by_alias=True)
     return {"$schema": _DRAFT, **schema}
+
+
+def _model() -> Schema:
+    found = _of(SqlFrontMatter)
+    found["properties"]["checks"] = check_schema.schema()
+    return found
 
 
 def _or(schema: Schema, *others: Schema) -> Schema:
@@ -49,6 +56,7 @@ def _source() -> Schema:
     definitions.update(table.pop("$defs", {}))
     table["properties"]["columns"]["additionalProperties"] = _or({"$ref": "#/$defs/ColumnSpec"}, {"type": "string"})
     table["properties"]["columns"].pop("propertyNames", None)
+    table["properties"]["checks"] = check_schema.schema()
     cases: list[Schema] = []
     for kind in registry.kinds("source"):
         definitions[f"{kind}_table"] = _joined(table, registry.source(kind).options_schema(), kind, definitions)

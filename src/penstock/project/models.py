@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from penstock.domain.relation import RelationName
 from penstock.errors import Location
+from penstock.project.checks import checks
 from penstock.project.front_matter import of_sql
 from penstock.project.pieces import Mention, ModelPiece
 from penstock.project.problems import Problems
@@ -60,6 +61,8 @@ def sql_model(
         description=spec.description,
         places=places(matter.document),
         strategy=strategy,
+        checks=checks(spec.checks, matter.document, ("checks",), problems),
+        pii=tuple(spec.pii),
     )
 
 

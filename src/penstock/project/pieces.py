@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from penstock.domain.check import Check
 from penstock.domain.environment import Environment
 from penstock.domain.export import Export
 from penstock.domain.layer import Layer, Materialization
@@ -67,6 +68,8 @@ class ModelPiece:
     description: str = ""
     places: Mapping[str, Location] = field(default_factory=dict)
     strategy: Strategy = field(default_factory=Strategy)
+    checks: tuple[Check, ...] = ()
+    pii: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,4 +88,14 @@ class FunctionPiece:
     macros: tuple[Macro, ...]
 
 
-Piece = ConfigPiece | SourcePiece | ModelPiece | ExportPiece | FunctionPiece
+@dataclass(frozen=True, slots=True)
+class CheckPiece:
+    """One file of checks/. `of` is the relation it is a check of, `mentions` those that its SELECT reads."""
+
+    check: Check
+    of: Mention
+    mentions: tuple[Mention, ...] = ()
+    parameters: Mapping[str, Location] = field(default_factory=dict)
+
+
+Piece = ConfigPiece | SourcePiece | ModelPiece | ExportPiece | FunctionPiece | CheckPiece

@@ -6,6 +6,7 @@ import ast
 
 from penstock.domain.relation import RelationName
 from penstock.errors import Location
+from penstock.project.checks import checks
 from penstock.project.front_matter import of_docstring
 from penstock.project.models import places
 from penstock.project.pieces import Mention, ModelPiece
@@ -67,6 +68,8 @@ def python_model(text: str, path: str, relation: RelationName, problems: Problem
         description=spec.description,
         places=places(document),
         strategy=of_python(spec, document, problems),
+        checks=checks(spec.checks, document, ("checks",), problems),
+        pii=tuple(spec.pii),
     )
 
 

@@ -202,6 +202,8 @@ class TableSpec(BaseModel):
     cadence: Text | None = None
     tags: Tags = []
     description: str = ""
+    checks: list[Any] = []
+    pii: Columns = []
 
 
 class SourceSpec(Strict):
@@ -266,6 +268,8 @@ class SqlFrontMatter(Strict):
     deletes: Literal["ignore", "remove"] | None = None
     time_range: TimeRangeSpec | None = None
     history: HistorySpec | None = None
+    checks: list[Any] = []
+    pii: Columns = []
 
 
 class PythonFrontMatter(Strict):
@@ -280,3 +284,5 @@ class PythonFrontMatter(Strict):
     reads: list[Relation] = []
     map: bool = False
     group: Columns = []
+    checks: list[Any] = []
+    pii: Columns = []

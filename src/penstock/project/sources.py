@@ -7,6 +7,7 @@ from typing import Any
 from penstock.domain.relation import RelationName
 from penstock.domain.source import Cursor, ExtractKind, Source, SourceColumn, SourceTable
 from penstock.errors import Location
+from penstock.project.checks import checks
 from penstock.project.column_types import TIMES
 from penstock.project.names import BOOKKEEPING, HISTORY, NAME_HINT, is_name
 from penstock.project.options import checked, known_kind
@@ -77,6 +78,8 @@ def source(text: str, path: str, first_layer: str, problems: Problems) -> Source
                 description=table.description,
                 effective=table.effective,
                 on_missing_column=table.on_missing_column,
+                checks=checks(table.checks, document, (*base, "checks"), problems),
+                pii=tuple(table.pii),
             )
         )
     place = document.at("source") if spec.source else document.at()

@@ -1,0 +1,133 @@
+"""All checks of one relation → few statements: one pass of aggregates, and a SELECT each for those that need grouping.
+
+Equal expressions are computed once. Row kinds are counted over the rows that are judged, table kinds over the table;
+where these are the same, all is one statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from penstock import registry
+from penstock.checks.kind import ROWS, Kind, RowKind, SelectKind, Subject, TableKind, filtered
+from penstock.domain.check import Check
+from penstock.quoting import identifier, qualified
+
+
+def kind_of(check: Check) -> Kind:
+    kind: Kind = registry.check(check.kind)
+    return kind
+
+
+def failing(check: Check, subject: Subject) -> str:
+    """A SELECT of the rows that fail a check of rows (or of groups of them)."""
+    kind = kind_of(check)
+    if isinstance(kind, SelectKind):
+        return kind.failing(check, subject)
+    if isinstance(kind, TableKind):
+        raise TypeError(f"{kind.name} is not about rows")
+    return f"SELECT * FROM {subject.rows} WHERE {fails(check, subject)}"
+
+
+def fails(check: Check, subject: Subject) -> str:
+    """The condition that a row fails a row check. Never NULL."""
+    kind = kind_of(check)
+    if not isinstance(kind, RowKind):
+        raise TypeError(f"{kind.name} is not about single rows")
+    test = f"NOT coalesce(({kind.passes(check, subject)}), true)"
+    return f"(coalesce((\n{check.where}\n), false) AND {test})" if check.where else f"({test})"
+
+
+def on_whole(check: Check) -> bool:
+    """Whether all rows have to be judged, also when only some came: where a number of them may fail, or rows of one
+    moment say nothing of the others."""
+    kind = kind_of(check)
+    if isinstance(kind, TableKind):
+        return True
+    return not check.tolerance.is_none or (isinstance(kind, SelectKind) and not kind.local)
+
+
+@dataclass(slots=True)
+class Pass:
+    """One SELECT of aggregates over one FROM item. `expressions` are computed once each, however often asked for."""
+
+    rows: str
+    expressions: list[str] = field(default_factory=list)
+
+    def place(self, expression: str) -> int:
+        if expression not in self.expressions:
+            self.expressions.append(expression)
+        return self.expressions.index(expression)
+
+    @property
+    def sql(self) -> str:
+        return f"SELECT {', '.join(self.expressions)} FROM {self.rows}"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Where the figures of one check are found: by name, the pass and the place in it. `select`: a statement of its
+    own, which gives the number of rows that fail."""
+
+    check: Check
+    kind: Kind
+    subject: Subject
+    figures: Mapping[str, tuple[int, int]]
+    select: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    passes: tuple[Pass, ...]
+    wanted: tuple[Wanted, ...]
+
+
+def compiled(checks: Sequence[Check], subject: Subject) -> Compiled:
+    """`subject.rows` differs from `subject.table` where only rows that came are judged. Raises KeyError for a column
+    that the relation does not have."""
+    whole = Subject(subject.relation, subject.table, subject.table, subject.columns, subject.now, subject.past)
+    passes: dict[str, Pass] = {}
+
+    def figures(rows: str, expressions: Mapping[str, str]) -> dict[str, tuple[int, int]]:
+        found = passes.setdefault(rows, Pass(rows))
+        number = list(passes).index(rows)
+        return {name: (number, found.place(sql)) for name, sql in expressions.items()}
+
+    wanted = []
+    for check in checks:
+        kind = kind_of(check)
+        seen = whole if on_whole(check) else subject
+        select, found = None, {}
+        if isinstance(kind, RowKind):
+            found = figures(seen.rows, {"rows": f"count(*){filtered(check)}", "failing": _count(check, seen)})
+        elif isinstance(kind, TableKind):
+            found = figures(seen.table, kind.measures(check, seen))
+            for relation, expressions in kind.elsewhere(check):
+                found |= figures(qualified(relation.layer, relation.name), expressions)
+        else:
+            counted = f"CAST(coalesce(sum({identifier(ROWS)}), 0) AS BIGINT)" if kind.grouped else "count(*)"
+            select = f"SELECT {counted} FROM (\n{kind.failing(check, seen)}\n) AS failing"
+            if not check.sql:
+                found = figures(seen.rows, {"rows": f"count(*){filtered(check)}"})
+        wanted.append(Wanted(check, kind, seen, found, select))
+    return Compiled(tuple(passes.values()), tuple(wanted))
+
+
+def _count(check: Check, subject: Subject) -> str:
+    return f"count(*) FILTER {fails(check, subject)}"
+
+
+def samples(wanted: Wanted, most: int) -> str | None:
+    """A SELECT of a few rows that show why a check does not hold; None where there is nothing to show."""
+    if isinstance(wanted.kind, TableKind):
+        select = wanted.kind.sample(wanted.check, wanted.subject)
+    else:
+        select = failing(wanted.check, wanted.subject)
+    return None if select is None else f"SELECT * FROM (\n{select}\n) AS failing LIMIT {int(most)}"
+
+
+def values(wanted: Wanted, rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
+    """The figures of one check from the one row that each pass gave."""
+    return {name: rows[number][place] for name, (number, place) in wanted.figures.items()}

@@ -1,0 +1,57 @@
+"""What came of a check."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal
+
+from penstock.domain.relation import RelationName
+from penstock.errors import Location
+
+
+class CheckOutcome(StrEnum):
+    """`failed` stops what was to be published; `warned` does not."""
+
+    PASSED = "passed"
+    WARNED = "warned"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """`scope`: whether all rows of the relation were judged, or those that came with this step. `rows`: how many that
+    were, `failing`: how many of them fail; both None for a check that is not about single rows. `values`: what was
+    measured. `message` says in words what was expected and found. `samples`: a few that fail, with the columns that
+    tell them apart."""
+
+    relation: RelationName
+    name: str
+    kind: str
+    dimension: str
+    on_fail: str
+    outcome: CheckOutcome
+    message: str
+    location: Location
+    scope: Literal["all", "came"] = "all"
+    rows: int | None = None
+    failing: int | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+    samples: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What an evaluation on demand gave. `commit`: the last commit of the warehouse it looked at; `missing`: relations
+    with checks that are not built yet."""
+
+    environment: str
+    commit: int
+    results: tuple[CheckResult, ...]
+    missing: tuple[RelationName, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """3 when a check failed, else 0; warnings are none."""
+        return 3 if any(each.outcome is CheckOutcome.FAILED for each in self.results) else 0

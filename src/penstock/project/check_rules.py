@@ -1,0 +1,168 @@
+"""The rules between checks and what else a project declares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from penstock.checks.kind import named
+from penstock.domain.check import Check
+from penstock.domain.layer import Layer
+from penstock.domain.relation import RelationName
+from penstock.domain.strategy import VALIDITY
+from penstock.errors import Location
+from penstock.graph.order import cycles
+from penstock.project.names import BUILT_IN_PARAMETERS
+from penstock.project.pieces import CheckPiece, Mention, ModelPiece
+from penstock.project.problems import Problems, did_you_mean
+
+if TYPE_CHECKING:
+    from penstock.project.check import Declared
+
+Exists = Callable[[Mention], bool]
+
+
+def check(declared: Declared, problems: Problems, exists: Exists) -> None:
+    """Add what is wrong with checks where they stand. `exists` adds a problem for a relation that does not."""
+    rules = _Rules(declared, problems, exists)
+    for model in declared.models:
+        rules.model(model)
+    rules.sources()
+    for piece in declared.checks:
+        rules.file(piece)
+    rules.circles()
+
+
+class _Rules:
+    def __init__(self, declared: Declared, problems: Problems, exists: Exists) -> None:
+        self.declared, self.problems, self.exists = declared, problems, exists
+        self.layers: dict[str, Layer] = {layer.name: layer for layer in declared.config.layers}
+        self.models = {model.relation: model for model in declared.models}
+        self.tables = {table.relation: table for piece in declared.sources for table in piece.source.tables}
+
+    def materialization(self, model: ModelPiece) -> str:
+        chosen = model.materialization or self.layers[model.relation.layer].materialization
+        return "rebuild" if model.language == "python" and chosen == "view" else chosen
+
+    def model(self, model: ModelPiece) -> None:
+        for each in model.checks:
+            self.columns(each, model)
+            self.gate(each, model)
+            for relation in each.refers:
+                self.read(model.relation, Mention(relation, each.location), f"the check {each.name} of")
+
+    def columns(self, each: Check, model: ModelPiece) -> None:
+        if model.outputs is None:
+            return
+        added = VALIDITY if self.materialization(model) == "history" else ()
+        given = (*model.outputs, *added)
+        for name in named(each):
+            if name.lower() not in map(str.lower, given):
+                self.problems.add(
+                    "UNKNOWN_COLUMN",
+                    f"{each.kind} names the column {name!r}, which {model.relation} does not give",
+                    each.location,
+                    did_you_mean(name, given, f"it gives: {', '.join(given)}"),
+                )
+
+    def gate(self, each: Check, model: ModelPiece) -> None:
+        """What a relation is decides what can be held back."""
+        how = self.materialization(model)
+        if how == "view" and each.on_fail != "warn":
+            self.problems.add(
+                "CHECK_NOT_HERE",
+                f"{model.relation} is a view: it shows new rows at once, and {each.name} could not hold them back",
+                each.location,
+                "write `materialization: auto`, or `on_fail: warn` at the check",
+            )
+        elif each.on_fail == "quarantine":
+            self.problems.add(
+                "CHECK_NOT_HERE",
+                f"on_fail: quarantine is not supported yet ({each.name} of {model.relation})",
+                each.location,
+                "use `on_fail: fail` or `warn`, and leave such rows out in the SELECT",
+            )
+
+    def read(self, relation: RelationName, mention: Mention, what: str) -> None:
+        """A relation that a check looks at is there, in a layer that its own may read."""
+        if mention.relation == relation or not self.exists(mention):
+            return
+        layer, target = self.layers[relation.layer], mention.relation
+        if target.layer in layer.reads:
+            return
+        order = list(self.layers)
+        later = order.index(target.layer) > order.index(layer.name)
+        why = "which comes later" if later else "which this layer does not read"
+        self.problems.add(
+            "LAYER_RULE",
+            f"{what} {relation} looks at {target} of the layer {target.layer!r}, {why}",
+            mention.location,
+            f"checks in {layer.name!r} may look at: {', '.join(layer.reads)}; put the check at {target}",
+        )
+
+    def sources(self) -> None:
+        for table in self.tables.values():
+            for each in table.checks:
+                if each.refers:
+                    self.alone(table.relation, each.name, each.refers[0], each.location)
+                if each.on_fail == "quarantine":
+                    self.problems.add(
+                        "CHECK_NOT_HERE",
+                        f"on_fail: quarantine is not supported yet at source tables ({each.name} of {table.relation})",
+                        each.location,
+                        "declare `columns:` with types, which sets rows apart on load, or check a model that reads it",
+                    )
+
+    def alone(self, relation: RelationName, name: str, other: RelationName, place: Location) -> None:
+        self.problems.add(
+            "CHECK_NOT_HERE",
+            f"{name} of the source table {relation} looks at {other}, and source tables are loaded in any order",
+            place,
+            f"put the check at a model that reads {relation}",
+        )
+
+    def file(self, piece: CheckPiece) -> None:
+        """A check of checks/*.sql belongs to a model or a source table."""
+        relation, own = piece.of.relation, piece.check
+        known = [*self.declared.config.variables, *BUILT_IN_PARAMETERS]
+        for name, place in piece.parameters.items():
+            if name not in known:
+                hint = did_you_mean(name, known, f"there is {', '.join(map('${}'.format, known))}")
+                self.problems.add("UNKNOWN_PARAMETER", f"the parameter ${name} is not declared", place, hint)
+        if relation in self.models:
+            self.gate(own, self.models[relation])
+            for mention in piece.mentions:
+                self.read(relation, mention, f"the check {own.name} of")
+        elif relation in self.tables:
+            allowed = {relation, self.tables[relation].stored}
+            for mention in piece.mentions:
+                if mention.relation not in allowed and self.exists(mention):
+                    self.alone(relation, own.name, mention.relation, mention.location)
+        elif self.exists(piece.of) and relation not in self.declared.unread:
+            self.problems.add(
+                "UNKNOWN_RELATION",
+                f"{relation} is the history of a source table: checks belong to the table itself",
+                piece.of.location,
+                f"write `relation: {str(relation).removesuffix('_history')}`; the SELECT may read the history",
+            )
+
+    def circles(self) -> None:
+        """What checks look at must be there before, without waiting for one another."""
+        reads = {name: [m.relation for m in model.mentions] for name, model in self.models.items()}
+        if any(True for _ in cycles(sorted(reads), reads)):
+            return  # told already
+        looks = {name: [*reads[name], *(other for other, _ in self.looks(name))] for name in reads}
+        for circle in cycles(sorted(looks), looks):
+            place = next(
+                (place for one, two in pairwise(circle) for o, place in self.looks(one) if o == two),
+                None,
+            )
+            path = " → ".join(map(str, circle))
+            hint = "put the check at the one of them that is made last"
+            self.problems.add("CYCLE", f"a check looks at what is made from its relation: {path}", place, hint)
+
+    def looks(self, relation: RelationName) -> Iterator[tuple[RelationName, Location]]:
+        files: Sequence[Check] = [piece.check for piece in self.declared.checks if piece.of.relation == relation]
+        for each in (*self.models[relation].checks, *files):
+            yield from ((other, each.location) for other in each.refers if other in self.models and other != relation)

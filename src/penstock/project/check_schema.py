@@ -1,0 +1,163 @@
+"""The shape of each kind of check, as a pydantic model made from the options its kind declares."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJsonSchema, create_model
+from pydantic_core import PydanticCustomError
+
+from penstock import registry
+from penstock.checks.kind import Kind, Option, RowKind, TableKind
+from penstock.project.schema import Columns, Relation, Strict, Text
+from penstock.project.spans import percent, seconds
+
+FILES_ONLY = ("sql",)
+"""Kinds that are files of their own."""
+DIMENSIONS = Literal["completeness", "accuracy", "consistency", "timeliness", "uniqueness", "validity"]
+_SHARE_HINT = "write a percentage, as in 5% or 0.1%"
+
+
+def _share(value: Any) -> Any:
+    found = percent(value) if isinstance(value, str) else None
+    if found is None:
+        raise PydanticCustomError(
+            "BAD_VALUE", "expected a percentage, found {found}", {"found": repr(value), "hint": _SHARE_HINT}
+        )
+    return found
+
+
+def _span(value: Any) -> Any:
+    found = seconds(value) if isinstance(value, str) else None
+    if not found:
+        raise PydanticCustomError(
+            "BAD_VALUE",
+            "expected a span of time, found {found}",
+            {"found": repr(value), "hint": "write 90 seconds, 2 hours or 1 day"},
+        )
+    return found
+
+
+def _tolerance(value: Any) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    found = percent(value) if isinstance(value, str) else None
+    if found is None or found > 1:
+        raise PydanticCustomError(
+            "BAD_VALUE",
+            "expected a number of rows or a percentage up to 100%, found {found}",
+            {"found": repr(value), "hint": "write 10 or 0.5%"},
+        )
+    return found
+
+
+_PERCENT = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? ?%$"}
+_TEXT = {"type": "string"}
+Share = Annotated[float, BeforeValidator(_share), WithJsonSchema(_PERCENT)]
+Span = Annotated[float, BeforeValidator(_span), WithJsonSchema(_TEXT)]
+Count = Annotated[int, Field(ge=0)]
+MaxFailures = Annotated[
+    int | float,
+    BeforeValidator(_tolerance),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, _PERCENT]}),
+]
+
+
+def _one_column(value: list[str]) -> list[str]:
+    if len(value) != 1:
+        raise PydanticCustomError(
+            "BAD_VALUE", "expected one column, found {count}", {"count": len(value), "hint": "write a check for each"}
+        )
+    return value
+
+
+OneColumn = Annotated[Columns, AfterValidator(_one_column)]
+_SORTS: dict[str, Any] = {
+    "scalar": int | float | str,
+    "number": int | float,
+    "count": Count,
+    "share": Share,
+    "span": Span,
+    "text": Text,
+    "flag": bool,
+    "values": list[bool | int | float | str],
+    "columns": Columns,
+    "relation": Relation,
+}
+
+
+class Common(Strict):
+    """What every check may say beside what its kind asks for."""
+
+    name: Text | None = None
+    description: str = ""
+    on_fail: Literal["warn", "fail", "quarantine"] = "fail"
+    where: Text | None = None
+    max_failures: MaxFailures = 0
+    dimension: DIMENSIONS | None = None
+
+
+class CheckFile(Strict):
+    """The front matter of checks/*.sql"""
+
+    relation: Relation
+    description: str = ""
+    owner: Text | None = None
+    on_fail: Literal["warn", "fail"] = "fail"
+    max_failures: Count = 0
+    dimension: DIMENSIONS | None = None
+    key: Columns = Field(default=[], description="The columns that tell samples apart.")
+
+
+def kinds() -> dict[str, Kind]:
+    """The kinds that may be declared with a relation."""
+    return {name: registry.check(name) for name in registry.kinds("check") if name not in FILES_ONLY}
+
+
+def _annotation(option: Option) -> Any:
+    wanted = Literal[option.choices] if option.sort == "choice" else _SORTS[option.sort]
+    return wanted if option.default not in (None, ()) or option.required else wanted | None
+
+
+@cache
+def shape(name: str) -> type[BaseModel]:
+    """What may stand behind `- <kind>:`, in its long form. A kind about columns takes `column` or `columns`."""
+    kind: Kind = registry.check(name)
+    fields: dict[str, Any] = {}
+    if kind.columns != "none":
+        fields["column"] = fields["columns"] = (OneColumn if kind.columns == "one" else Columns, [])
+    for option, each in kind.options.items():
+        default = ... if each.required else list(each.default) if isinstance(each.default, tuple) else each.default
+        fields[_field(option)] = (_annotation(each), Field(default, alias=option, description=each.says))
+    return create_model(f"{name}_check", __base__=Common, **fields)
+
+
+def _field(option: str) -> str:
+    """`not`, `from` and `with` are words of Python."""
+    return f"{option}_"
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema of a list of checks: each a mapping with the kind as its only key."""
+    entries = []
+    for name, kind in kinds().items():
+        form = shape(name).model_json_schema(by_alias=True)
+        forms: list[dict[str, Any]] = [form]
+        if kind.short == "columns":
+            forms += [_TEXT, {"type": "array", "items": _TEXT, "minItems": 1}]
+        elif kind.short:
+            forms.append(_TEXT)
+        if not isinstance(kind, RowKind):
+            form["properties"]["on_fail"]["enum"] = ["warn", "fail"]
+        if isinstance(kind, TableKind):
+            del form["properties"]["max_failures"]
+        entries.append(
+            {
+                "type": "object",
+                "properties": {name: {"anyOf": forms}},
+                "required": [name],
+                "additionalProperties": False,
+            }
+        )
+    return {"type": "array", "items": {"anyOf": entries}}
