@@ -27,7 +27,8 @@ class StepResult:
     """`rows`: what the relation holds (build), what was landed (land), loaded (load) or written (export).
     `accounting` says where a batch's rows went: rows_in = inserted + updated + unchanged + duplicates + quarantined;
     deleted counts keys that a full extract no longer has. Of a model it says how many rows were gone and came, and how
-    many units may have been affected. `mode` is how a model was made: built, maintained, rebuilt, appended, view."""
+    many units may have been affected. `mode` is how a model was made: built, maintained, rebuilt, appended, merged,
+    replaced (ranges of time), versioned, view."""
 
     step: str
     kind: str

@@ -7,7 +7,7 @@ and the units fit what it replaces; else at the whole SELECT, which gives the sa
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from penstock.domain.maintenance import AFFECTED, Program, listed
 from penstock.domain.model import Model
@@ -32,7 +32,8 @@ def is_declared(step: BuildStep, work: Work, *, anew: bool) -> bool:
     """Whether the model's strategy has a way of its own to go on from what is there."""
     if step.materialization == "history":
         return True
-    there = work.ledger.existing.get(step.model.relation) == "table" and not anew
+    relation = step.model.relation
+    there = work.ledger.existing.get(relation) == "table" and relation in work.ledger.commits and not anew
     merged = step.materialization == "merge" and step.model.strategy.deletes == "ignore"
     return there and (merged or step.materialization == "time_range")
 
@@ -40,7 +41,7 @@ def is_declared(step: BuildStep, work: Work, *, anew: bool) -> bool:
 @dataclass(frozen=True, slots=True)
 class Keeping:
     """One build. `select` gives all of the model's rows, `own` are its columns; `anew`: whatever is there counts as
-    absent. `follow`: try to look at what changed only."""
+    absent. `follow`: try to look at what changed only. `temporary`: tables to take away in the end."""
 
     step: BuildStep
     work: Work
@@ -50,6 +51,7 @@ class Keeping:
     own: tuple[Column, ...]
     anew: bool = False
     follow: bool = True
+    temporary: list[str] = field(default_factory=list)
 
     @property
     def model(self) -> Model:
@@ -86,6 +88,7 @@ class Keeping:
         if isinstance(program, Program):
             if program.above:
                 return "it has a LIMIT"
+            self.temporary.extend(program.temporary)
             for statement in program.prepare:
                 session.execute(self.bound(statement))
         return program
@@ -118,7 +121,7 @@ class Keeping:
 
     def forget(self) -> None:
         changes.forget(self.session, self.since)
-        for name in (*maintain.TEMPORARY, *versions.TEMPORARY, AFFECTED):
+        for name in (*maintain.TEMPORARY, *versions.TEMPORARY, *self.temporary, AFFECTED):
             self.session.execute(f"DROP TABLE IF EXISTS {identifier(name)}")
 
 
@@ -266,7 +269,7 @@ def _since(keeping: Keeping, span: TimeRange) -> str:
 
 def _history(keeping: Keeping, transaction: Transaction) -> Outcome:
     work, session, model = keeping.work, keeping.session, keeping.model
-    looks = replay.looks(model, work, session)
+    looks = replay.looks(model, work, session, anew=keeping.anew)
     inputs = {**keeping.inputs, replay.POSITION: replay.position(looks[-1].at)}
     versioning = model.strategy.history or Versioning()
     if keeping.anew:

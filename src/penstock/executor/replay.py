@@ -37,10 +37,10 @@ class Look:
         return self.at.isoformat(sep=" ", timespec="microseconds")
 
 
-def looks(model: Model, work: Work, session: Session) -> tuple[Look, ...]:
+def looks(model: Model, work: Work, session: Session, *, anew: bool) -> tuple[Look, ...]:
     """The times to look at, in order: each landing since the last look that changed an input, the last of them as
-    things are now. Never none, and none of them before the last look."""
-    seen = work.ledger.applied.get(model.relation, {}).get(POSITION)
+    things are now. Never none, and none of them before the last look; `anew`: there has been none."""
+    seen = None if anew else work.ledger.applied.get(model.relation, {}).get(POSITION)
     last = _EPOCH + timedelta(microseconds=seen) if seen is not None else None
     tables = sources(model, work.reach)
     times = _landings(tables, work, session) if tables else []

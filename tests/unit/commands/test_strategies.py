@@ -337,3 +337,56 @@ def test_two_rows_for_one_key_are_refused_and_nothing_changes(folder: Any) -> No
     orders(folder, "1,2026-11-01,north,3,")
     run(folder, 2)
     assert len(folder.rows("FROM bus.m")) == 2
+
+
+def test_a_history_made_anew_looks_at_every_landing_again(folder: Any) -> None:
+    source(folder)
+    model(folder, HISTORY, SUMS)
+    for hour, amount in enumerate((1, 2, 3)):
+        orders(folder, f"1,2026-11-01,north,{amount},")
+        run(folder, hour)
+    before = folder.rows("FROM bus.m")
+    assert "3 landings" in run(folder, 9, full_refresh=["bus.m"]).reason
+    assert folder.rows("FROM bus.m") == before
+
+
+@pytest.mark.parametrize(
+    ("matter", "code"),
+    [
+        ("materialization: merge\nkey: place", "KEY_NOT_IN_OUTPUT"),
+        ("materialization: time_range\ntime_range: {column: month, grain: day}", "COLUMN_NOT_IN_OUTPUT"),
+        ("materialization: history\nkey: id\nhistory: {columns: [place]}", "COLUMN_NOT_IN_OUTPUT"),
+        ("materialization: history\nkey: id\nhistory: {by: updated_at, column: amount}", "NOT_A_TIME"),
+    ],
+)
+def test_what_is_not_in_the_output_is_told_before_anything_runs(folder: Any, matter: str, code: str) -> None:
+    source(folder)
+    model(folder, matter, "SELECT * FROM raw.orders")
+    orders(folder, "1,2026-11-01,north,1,")
+    with pytest.raises(Exception, match=code):
+        folder.project.run()
+
+
+def test_a_table_of_another_kind_becomes_a_history_and_back(folder: Any) -> None:
+    source(folder)
+    orders(folder, "1,2026-11-01,north,1,")
+    for hour, matter in enumerate(("owner: x", HISTORY, "materialization: view", HISTORY, "owner: y")):
+        model(folder, matter, SUMS)
+        run(folder, hour)
+        found = folder.rows("FROM bus.m")
+        assert [row[:3] for row in found] == [("north", 1, 1)]
+        assert len(found[0]) == (6 if matter == HISTORY else 3)
+
+
+def test_a_history_of_a_maintained_table_is_dated_by_its_runs(folder: Any) -> None:
+    source(folder)
+    model(folder, "owner: x", SUMS, "stg/sums")
+    model(folder, HISTORY, "SELECT * FROM stg.sums")
+    for hour, amount in enumerate((1, 2)):
+        orders(folder, f"1,2026-11-01,north,{amount},", "2,2026-11-01,south,2,")
+        run(folder, hour)
+    assert folder.rows(VERSIONS) == [
+        ("north", 1, 0, 1, False),
+        ("north", 2, 1, None, True),
+        ("south", 2, 0, None, True),
+    ]
