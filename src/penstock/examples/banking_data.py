@@ -27,6 +27,8 @@ from penstock.embedded.connection import connect
 from penstock.quoting import literal
 
 FIRST_DAY = date(2026, 11, 17)
+MOST_CUSTOMERS = 900_000
+"""The numbers after it belong to customers made by hand."""
 HAND_MADE_CHANGES = 4
 """Accounts made by hand that differ between day 1 and day 2."""
 
@@ -100,8 +102,8 @@ def generate(
     accounts are to change than are made by hand or more than there are.
     """
     number = (day - FIRST_DAY).days
-    if number < 0 or accounts < 0 or customers < 1:
-        raise ValueError(f"expected a day from {FIRST_DAY} on, and customers: {day}, {customers}")
+    if number < 0 or not 1 <= customers <= MOST_CUSTOMERS:
+        raise ValueError(f"expected a day from {FIRST_DAY} on and 1 to {MOST_CUSTOMERS} customers: {day}, {customers}")
     if not HAND_MADE_CHANGES <= changed <= accounts:
         raise ValueError(f"expected {HAND_MADE_CHANGES} to {accounts} accounts to change: {changed}")
     inbox.mkdir(parents=True, exist_ok=True)
