@@ -188,8 +188,8 @@ def maintain(
         f"DELETE FROM {table} AS kept WHERE EXISTS (SELECT 1 FROM {identifier(AFFECTED)} AS units WHERE {within})"
     )
     connection.execute(f"INSERT INTO {table} SELECT * FROM fresh")
-    for table in made.temporary:
-        connection.execute(f"DROP TABLE temp.{identifier(table)}")
+    for left in made.temporary:
+        connection.execute(f"DROP TABLE temp.{identifier(left)}")
 
 
 def compare(

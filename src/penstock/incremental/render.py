@@ -139,4 +139,23 @@ def _value(value: exp.Expr, inners: Mapping[int, Inner]) -> exp.Expr:
             return exp.Paren(this=exp.In(this=_value(operand_of(node), inners), query=exp.Subquery(this=query)))
         return exp.Subquery(this=query)
 
-    return value.copy().transform(one)
+    return _bracketed(value.copy().transform(one))
+
+
+_OPERATORS = (exp.Binary, exp.Unary, exp.Between, exp.In, exp.AtTimeZone)
+
+
+def _bracketed(tree: exp.Expr) -> exp.Expr:
+    """`tree` with parentheses round each operation inside another: what an alias or a block stands for has been put in
+    its place, and there the text alone would be read otherwise (`a + 1 AS b, b * 2`)."""
+    for node in list(tree.walk(prune=lambda found: isinstance(found, exp.Query))):
+        around = node.parent
+        if node is tree or not isinstance(node, _OPERATORS) or isinstance(node, (exp.Paren, exp.Dot)):
+            continue
+        chained = isinstance(node, exp.Connector) and type(node) is type(around)
+        inside = isinstance(around, _OPERATORS) and not isinstance(around, (exp.Paren, exp.Dot, exp.Escape))
+        if (inside and not chained) or (isinstance(around, exp.Bracket) and node.arg_key == "this"):
+            brackets = exp.Paren()
+            node.replace(brackets)
+            brackets.set("this", node)
+    return tree
