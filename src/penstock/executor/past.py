@@ -107,7 +107,8 @@ class Past:
             raise UserError(
                 f"{told}: what it was then is not kept; its change log begins after commit {since}, of {at}",
                 code="BEFORE_LOG",
-                hint=f"give a time since {at}. {_KEEP}; the log begins anew when a table is made anew or its columns change",
+                hint=f"give a time since {at}. {_KEEP}; "
+                "the log begins anew when a table is made anew or its columns change",
             )
         altered = changes.incomplete(self._session, self._catalogue, {relation: number})
         if altered is not None:

@@ -152,7 +152,8 @@ SOURCE = "root: inbox\ntables:\n  orders:\n    path: a.csv\n    extract: {extrac
 
 def test_a_source_says_since_when_its_rows_are_valid(write: Write) -> None:
     text = SOURCE.format(extract="full") + (
-        "    key: order_id\n    effective: updated_at\n    on_missing_column: null\n    columns: {updated_at: timestamp}\n"
+        "    key: order_id\n    effective: updated_at\n"
+        "    on_missing_column: null\n    columns: {updated_at: timestamp}\n"
     )
     (table,) = load(write({"sources/shop.yml": text})).sources[0].tables
     assert (table.effective, table.on_missing_column) == ("updated_at", "null")

@@ -56,10 +56,11 @@ def patterns(options: Mapping[str, Any]) -> tuple[str, ...]:
 def find(table: SourceTable, root: Path, only: str | None = None) -> tuple[Found, ...]:
     """The table's files in name order (`only`: those of one glob). Raises UserError for a path that leaves the root."""
     inside = root.resolve()
+    folders: dict[str, Path] = {}
     found = {}
     for pattern in patterns(table.options) if only is None else (only,):
         for path in matching(pattern, root):
-            file = _look(table, inside, path)
+            file = _look(table, inside, path, folders)
             if file is not None:
                 found[path] = file
     return tuple(found[path] for path in sorted(found))
@@ -75,8 +76,8 @@ def matching(pattern: str, root: Path) -> list[str]:
     return glob.glob(pattern, root_dir=root, recursive=True)  # noqa: PTH207 - Path.glob shows hidden files
 
 
-def _look(table: SourceTable, inside: Path, path: str) -> Found | None:
-    full = inside / path
+def _look(table: SourceTable, inside: Path, path: str, folders: dict[str, Path]) -> Found | None:
+    """`folders`: those that were resolved already, for an inbox of years has one folder and thousands of files."""
     try:
         path.encode()
     except UnicodeEncodeError:
@@ -86,8 +87,7 @@ def _look(table: SourceTable, inside: Path, path: str) -> Found | None:
             location=table.location,
         ) from None
     try:
-        target = full.resolve(strict=True)
-        status = target.stat()
+        target, status = _resolved(inside, path, folders)
     except FileNotFoundError:
         return None
     except (OSError, RuntimeError) as error:
@@ -102,6 +102,20 @@ def _look(table: SourceTable, inside: Path, path: str) -> Found | None:
     if not stat.S_ISREG(status.st_mode):
         return None
     return Found(path, target, status.st_size, status.st_mtime_ns, status.st_ino)
+
+
+def _resolved(inside: Path, path: str, folders: dict[str, Path]) -> tuple[Path, os.stat_result]:
+    """Where the file really is, without links, and what the system says of it."""
+    above, _, name = path.rpartition("/")
+    folder = folders.get(above)
+    if folder is None:
+        folder = folders[above] = (inside / above).resolve(strict=True)
+    target = folder / name
+    status = target.lstat()
+    if name in {"", ".", ".."} or stat.S_ISLNK(status.st_mode):
+        target = (inside / path).resolve(strict=True)
+        status = target.stat()
+    return target, status
 
 
 def format_of(table: SourceTable, path: str) -> tuple[str, str]:
