@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from penstock.domain.check_result import CheckResult
 from penstock.errors import Problem
 
 
@@ -28,7 +29,8 @@ class StepResult:
     `accounting` says where a batch's rows went: rows_in = inserted + updated + unchanged + duplicates + quarantined;
     deleted counts keys that a full extract no longer has. Of a model it says how many rows were gone and came, and how
     many units may have been affected. `mode` is how a model was made: built, maintained, rebuilt, appended, merged,
-    replaced (ranges of time), versioned, view."""
+    replaced (ranges of time), versioned, view. `checks`: what came of those that
+    were evaluated, also when the step failed by one of them."""
 
     step: str
     kind: str
@@ -44,6 +46,7 @@ class StepResult:
     exit_code: int = 0
     output: str | None = None
     mode: str | None = None
+    checks: tuple[CheckResult, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,13 @@ from collections.abc import Collection
 from datetime import datetime
 
 from penstock.domain.backfill import Partition, PartitionStep
+from penstock.domain.check_result import CheckResult
 from penstock.domain.relation import RelationName
 from penstock.domain.run import Status
 from penstock.errors import DataError, Location, PenstockError
 from penstock.executor import delta
 from penstock.executor.changelog import TableLog
+from penstock.executor.gate import gate
 from penstock.executor.ledger import Entry, Transaction, either_way
 from penstock.executor.work import Outcome, Work, unchanged
 from penstock.materializations import build as building
@@ -123,10 +125,10 @@ class Backfilling:
         counts = {"gone": gone, "came": came}
         if not gone and not came:
             return Outcome(Status.UNCHANGED, step.reason, rows, accounting=counts, mode=making.mode)
-        number = self._put(making, gone, came)
-        return Outcome(Status.SUCCESS, step.reason, rows, number, counts, mode=making.mode)
+        number, checks = self._put(making, gone, came)
+        return Outcome(Status.SUCCESS, step.reason, rows, number, counts, mode=making.mode, checks=checks)
 
-    def _put(self, making: delta.Making, gone: int, came: int) -> int:
+    def _put(self, making: delta.Making, gone: int, came: int) -> tuple[int, tuple[CheckResult, ...]]:
         """The rows that differ into the table and its log, and the commit. What the model has seen of its inputs is not
         touched: the rest of it has seen no more."""
         session, relation, model = making.session, making.relation, making.model
@@ -136,15 +138,15 @@ class Backfilling:
         session.execute(maintain.insert(relation, making.names))
         if came and model.key:
             building.check_unique(model, session.query(maintain.repeated(relation, model.key)).rows)
+        checks = gate(model, making.work, session, came=maintain.CAME)
         log = TableLog(making.work, session, making.transaction, relation)
         log.write(making.names, ((-1, maintain.GONE), (1, maintain.CAME)))
         making.transaction.take()  # whoever has it is the only one to commit: the number of rows is right
         total = self.rows(session, relation) + came - gone
         making.transaction.on_commit(lambda: self.set(relation, total))
         logged = making.work.is_logged(relation)
-        return making.transaction.commit(
-            Entry(relation, making.step.id, making.fingerprint, total, {}, log.rows, logged)
-        )
+        entry = Entry(relation, making.step.id, making.fingerprint, total, {}, log.rows, logged)
+        return making.transaction.commit(entry), checks
 
 
 def _end(step: PartitionStep, work: Work) -> Outcome:

@@ -17,6 +17,7 @@ from penstock.domain.run import Status
 from penstock.domain.strategy import VALIDITY, TimeRange, Versioning
 from penstock.errors import DataError, UserError
 from penstock.executor import changes, delta, replay
+from penstock.executor.gate import gate
 from penstock.executor.ledger import Entry, Transaction, applied
 from penstock.executor.work import Outcome, Work
 from penstock.failpoint import reach
@@ -354,7 +355,8 @@ def _settled(keeping: Keeping, transaction: Transaction, total: tuple[int, int],
     if total == (0, 0) and not keeping.anew:
         applied(keeping.session, relation, keeping.inputs)
         return Outcome(Status.UNCHANGED, reason, rows, mode="versioned")
+    checks = gate(keeping.model, work, keeping.session)
     entry = Entry(relation, keeping.step.id, keeping.fingerprint, rows, keeping.inputs, logged=work.is_logged(relation))
     number = transaction.commit(entry)
     counts = {"gone": total[0], "came": total[1]}
-    return Outcome(Status.SUCCESS, reason, rows, number, counts, mode="versioned")
+    return Outcome(Status.SUCCESS, reason, rows, number, counts, mode="versioned", checks=checks)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from penstock.domain.check_result import CheckResult
 from penstock.domain.model import Model
 from penstock.domain.plan import BuildStep
 from penstock.domain.relation import Column, RelationName
 from penstock.domain.run import Status
 from penstock.errors import InternalError
 from penstock.executor.changelog import TableLog
+from penstock.executor.gate import gate
 from penstock.executor.ledger import Entry, Transaction, adopt, applied
 from penstock.executor.work import Outcome, Work
 from penstock.failpoint import reach
@@ -92,14 +94,19 @@ def correct(making: Making, gone: int, came: int) -> Outcome:
         raise InternalError(f"{relation}: expected {gone + came} rows to change, found {done}", code="BUG")
     if came and making.model.key:
         building.check_unique(making.model, session.query(maintain.repeated(relation, making.model.key)).rows)
-    return _committed(making, gone, came, [(-1, maintain.GONE)] * bool(gone) + [(1, maintain.CAME)] * bool(came))
+    new = maintain.CAME if came else f"(SELECT * FROM {maintain.name_of(relation)} LIMIT 0)"
+    checks = gate(making.model, making.work, session, came=new)
+    return _committed(
+        making, gone, came, checks, [(-1, maintain.GONE)] * bool(gone) + [(1, maintain.CAME)] * bool(came)
+    )
 
 
 def _swapped(making: Making, gone: int, came: int) -> Outcome:
     making.session.execute(maintain.swap(making.relation, making.names))
     unique(making)
     rows = [(sign, f"({changelog.copied(making.names, maintain.DIFFERENCE, sign)})") for sign in (-1, 1)]
-    return _committed(making, gone, came, rows)
+    checks = gate(making.model, making.work, making.session)
+    return _committed(making, gone, came, checks, rows)
 
 
 def unique(making: Making) -> None:
@@ -125,7 +132,9 @@ def _as_it_was(making: Making) -> Outcome:
     )
 
 
-def _committed(making: Making, gone: int, came: int, rows: Sequence[tuple[int, str]]) -> Outcome:
+def _committed(
+    making: Making, gone: int, came: int, checks: tuple[CheckResult, ...], rows: Sequence[tuple[int, str]]
+) -> Outcome:
     reach("build.changed")
     total = size(making.session, making.relation)
     log = TableLog(making.work, making.session, making.transaction, making.relation)
@@ -144,4 +153,4 @@ def _committed(making: Making, gone: int, came: int, rows: Sequence[tuple[int, s
     )
     reach("build.before_commit")
     accounting = {**making.counts, "gone": gone, "came": came}
-    return Outcome(Status.SUCCESS, making.reason, total, number, accounting, mode=making.mode)
+    return Outcome(Status.SUCCESS, making.reason, total, number, accounting, mode=making.mode, checks=checks)

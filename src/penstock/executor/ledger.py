@@ -22,7 +22,7 @@ from penstock.quoting import identifier
 
 SCHEMA = "_penstock"
 QUARANTINE = '"_penstock"."quarantine"'
-VERSION = "2"
+VERSION = "3"
 UNKNOWN = "COMMIT_UNKNOWN"
 _TABLES = (
     "meta (key VARCHAR NOT NULL, value VARCHAR NOT NULL)",
@@ -38,13 +38,17 @@ _TABLES = (
     "quarantine (relation VARCHAR NOT NULL, batch VARCHAR NOT NULL, reasons VARCHAR[] NOT NULL, "
     "payload VARCHAR NOT NULL, copies BIGINT NOT NULL, run VARCHAR NOT NULL, quarantined_at TIMESTAMP NOT NULL)",
     "logs (relation VARCHAR NOT NULL, since BIGINT NOT NULL)",
+    "measures (relation VARCHAR NOT NULL, name VARCHAR NOT NULL, figures VARCHAR NOT NULL, run VARCHAR NOT NULL, "
+    "measured_at TIMESTAMP NOT NULL)",
+    "gates (relation VARCHAR NOT NULL, fingerprint VARCHAR NOT NULL)",
 )
 _UPGRADES = {
     "1": (
         f"ALTER TABLE {SCHEMA}.commits ADD COLUMN changes BIGINT",
         f"ALTER TABLE {SCHEMA}.commits ADD COLUMN revision VARCHAR",
         f"CREATE TABLE IF NOT EXISTS {SCHEMA}.logs (relation VARCHAR NOT NULL, since BIGINT NOT NULL)",
-    )
+    ),
+    "2": tuple(f"CREATE TABLE IF NOT EXISTS {SCHEMA}.{table}" for table in _TABLES[-2:]),
 }
 """By the version they start from: additions only, so that each is made in one transaction and loses nothing."""
 

@@ -6,16 +6,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from penstock.domain.batch import Manifest
+from penstock.domain.check_result import CheckResult
 from penstock.domain.plan import LoadStep
 from penstock.domain.run import Status
+from penstock.domain.source import SourceTable
 from penstock.errors import StateError
 from penstock.executor.batch import Counts, Loading, load_batch
 from penstock.executor.changelog import TableLog
+from penstock.executor.gate import gate
 from penstock.executor.ledger import Entry
 from penstock.executor.work import Outcome, Work, unchanged
 from penstock.failpoint import reach
 from penstock.materializations import history
 from penstock.ports import Session
+from penstock.quoting import literal
 
 
 def load(step: LoadStep, work: Work) -> Outcome:
@@ -24,24 +28,32 @@ def load(step: LoadStep, work: Work) -> Outcome:
     batches = work.landing.batches(step.table.source, step.table.name)
     waiting = [batch for batch in batches if _is_new(batch, work)]
     if step.reload:
-        return _outcome(len(batches), *_load(step, batches, work, again=True))
+        return _outcome(len(batches), _load(step, batches, work, again=True))
     if not waiting:
         return unchanged("every batch is loaded")
     total, number, rows = Counts(), None, 0
+    checks: tuple[CheckResult, ...] = ()
     for batch in waiting:
-        counts, commit, rows = _load(step, (batch,), work, again=False)
+        counts, commit, rows, found = _load(step, (batch,), work, again=False)
         total.add(counts)
         number = commit or number
-    return _outcome(len(waiting), total, number, rows)
+        checks += found
+    return _outcome(len(waiting), (total, number, rows, checks))
 
 
-def _outcome(count: int, total: Counts, number: int | None, rows: int) -> Outcome:
+_Loaded = tuple[Counts, int | None, int, tuple[CheckResult, ...]]
+"""What came of the rows, the commit (None: no row changed), the current rows, what came of the checks."""
+
+
+def _outcome(count: int, loaded: _Loaded) -> Outcome:
+    total, number, rows, checks = loaded
     return Outcome(
         Status.SUCCESS if total.changed or total.quarantined else Status.UNCHANGED,
         "1 batch" if count == 1 else f"{count} batches",
         rows=rows,
         commit=number,
         accounting=total.as_dict(),
+        checks=checks,
     )
 
 
@@ -56,8 +68,8 @@ def _is_new(batch: Manifest, work: Work) -> bool:
     return loaded is None
 
 
-def _load(step: LoadStep, batches: Sequence[Manifest], work: Work, *, again: bool) -> tuple[Counts, int | None, int]:
-    """Batches in one transaction. Gives the counts, the commit (None: no row changed), the current rows."""
+def _load(step: LoadStep, batches: Sequence[Manifest], work: Work, *, again: bool) -> _Loaded:
+    """Batches in one transaction."""
     table, session = step.table, work.session
     files = [str(work.landing.data(batch)) for batch in batches]
     reach("load.before_transaction")
@@ -76,7 +88,9 @@ def _load(step: LoadStep, batches: Sequence[Manifest], work: Work, *, again: boo
         reach("load.before_ledger")
         versions, rows = session.query(history.size(table)).rows[0]
         number = None
+        checks: tuple[CheckResult, ...] = ()
         if total.changed or not there:
+            checks = gate(table, work, session, came=_came(table, batches[0]) if there else None)
             entry = Entry(
                 table.stored, step.id, step.fingerprint, versions, {}, log.rows, logged=work.is_logged(table.stored)
             )
@@ -85,7 +99,13 @@ def _load(step: LoadStep, batches: Sequence[Manifest], work: Work, *, again: boo
             transaction.on_commit(lambda: work.catalogue.changed(table.stored))
         reach("load.before_commit")
     reach("load.committed")
-    return total, number, rows
+    return total, number, rows, checks
+
+
+def _came(table: SourceTable, batch: Manifest) -> str:
+    """The current rows that came with a batch, as a FROM item."""
+    current = " AND is_current" if table.key else ""
+    return f"(SELECT * FROM {history.stored(table)} WHERE _batch = {literal(batch.id)}{current})"
 
 
 def _forget(step: LoadStep, batches: Sequence[Manifest], work: Work, session: Session) -> None:

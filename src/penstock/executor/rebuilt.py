@@ -10,6 +10,7 @@ from penstock.domain.plan import BuildStep
 from penstock.domain.relation import Column, RelationName
 from penstock.domain.run import Status
 from penstock.executor import delta
+from penstock.executor.gate import gate
 from penstock.executor.ledger import Entry, Transaction
 from penstock.executor.work import Outcome, Work
 from penstock.failpoint import reach
@@ -61,9 +62,10 @@ def _view(wanted: Rebuilding, work: Work, session: Session, transaction: Transac
     _drop(wanted, work, session, "table")
     session.execute(building.view(step.model, wanted.select))
     reach("build.replaced")
+    checks = gate(step.model, work, session)
     entry = Entry(step.model.relation, step.id, wanted.fingerprint, None, wanted.inputs, logged=False)
     number = transaction.commit(entry)
-    return Outcome(Status.SUCCESS, wanted.reason, None, number, mode="view")
+    return Outcome(Status.SUCCESS, wanted.reason, None, number, mode="view", checks=checks)
 
 
 def _table(wanted: Rebuilding, work: Work, session: Session, transaction: Transaction) -> Outcome:
@@ -81,10 +83,11 @@ def _replaced(
         every = building.duplicates(building.name_of(model), model.key)
         building.check_unique(model, session.query(every).rows)
     reach("build.replaced")
+    checks = gate(model, work, session)
     logged = work.is_logged(model.relation)
     transaction.on_commit(lambda: work.catalogue.changed(model.relation))
     number = transaction.commit(Entry(model.relation, step.id, wanted.fingerprint, rows, wanted.inputs, logged=logged))
-    return Outcome(Status.SUCCESS, wanted.reason, rows, number, mode=mode)
+    return Outcome(Status.SUCCESS, wanted.reason, rows, number, mode=mode, checks=checks)
 
 
 def _over(wanted: Rebuilding, work: Work, session: Session, transaction: Transaction) -> Outcome:

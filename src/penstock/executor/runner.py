@@ -12,10 +12,11 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime
 
 from penstock.domain.backfill import Partition, PartitionStep
+from penstock.domain.check_result import CheckResult
 from penstock.domain.event import RunFinished, RunStarted, StepFinished, StepStarted
 from penstock.domain.plan import BuildStep, ExportStep, LandStep, LoadStep, Plan, Step
 from penstock.domain.run import RunReport, Status, StepResult
-from penstock.errors import Cancelled, InternalError, PenstockError
+from penstock.errors import Cancelled, ChecksFailed, InternalError, PenstockError
 from penstock.executor.work import Outcome
 from penstock.ports import Emit
 
@@ -160,6 +161,7 @@ class Runner:
         return StepResult(
             step.id, step.kind, target_of(step), outcome.status, outcome.reason, self._timer() - begun,
             outcome.rows, outcome.commit, outcome.accounting, output=outcome.output, mode=outcome.mode,
+            checks=outcome.checks,
         )  # fmt: skip
 
     def _failed(
@@ -175,6 +177,9 @@ class Runner:
             problems=error.problems if error else (),
             transient=error.transient if error else False,
             exit_code=error.exit_code if error else 0,
+            checks=tuple(each for each in error.results if isinstance(each, CheckResult))
+            if isinstance(error, ChecksFailed)
+            else (),
         )
 
     def _status(self) -> Status:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from penstock.domain.check_result import CheckResult
 from penstock.domain.ledger import Ledger
 from penstock.domain.project import Parameter
 from penstock.domain.relation import RelationName
@@ -33,6 +34,7 @@ class Outcome:
     accounting: Mapping[str, int] = field(default_factory=dict)
     output: str | None = None
     mode: str | None = None
+    checks: tuple[CheckResult, ...] = ()
 
 
 def unchanged(reason: str, rows: int | None = None) -> Outcome:

@@ -111,9 +111,9 @@ class Planner:
     def _build(self, model: Model) -> None:
         fingerprint = self._reach.fingerprint(model)
         inputs = self._reach.inputs(model)
-        depends = self._depends(model.reads)
+        reads = self._depends(model.reads)
         moment = self._reach.moment(model)
-        reason = self._why_build(model, (fingerprint, moment), inputs, depends)
+        reason = self._why_build(model, (fingerprint, moment), inputs, reads)
         self._add(
             BuildStep(
                 f"build:{model.relation}",
@@ -123,7 +123,7 @@ class Planner:
                 fingerprint,
                 reason is not None,
                 reason or "up to date",
-                depends,
+                self._depends((*model.reads, *model.refers)),
                 moment,
             )
         )
@@ -185,9 +185,11 @@ class Planner:
 
 
 def in_order(models: Sequence[Model]) -> list[Model]:
-    """Models, each after those it reads."""
+    """Models, each after those it reads, and after those its checks look at."""
     by_name = {model.relation: model for model in models}
-    return [by_name[name] for name in order(by_name, {model.relation: model.reads for model in models})]
+    return [
+        by_name[name] for name in order(by_name, {model.relation: (*model.reads, *model.refers) for model in models})
+    ]
 
 
 def stale(

@@ -1,0 +1,146 @@
+"""Checks evaluated by a session: in a transaction that is about to commit, or on demand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from penstock.checks.compile import Wanted, compiled, kind_of, samples, values
+from penstock.checks.kind import Subject, TableKind, named
+from penstock.checks.verdict import masked, verdict
+from penstock.domain.check import Check
+from penstock.domain.check_result import CheckOutcome, CheckResult
+from penstock.domain.model import Model
+from penstock.domain.project import Parameter
+from penstock.domain.relation import RelationName
+from penstock.domain.source import SourceTable
+from penstock.errors import DataError, PenstockError, UserError
+from penstock.ports import Session
+from penstock.sql.render import bind_parameters
+
+SAMPLES = 5
+"""Rows that are shown of those that fail a check."""
+REMEMBERED = 100
+"""Earlier figures of one check that are looked at, at most."""
+PRIVATE = "pii"
+"""A relation with this tag shows no value at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkable:
+    """A relation with its checks. `key` tells its rows apart; `private` are columns whose values are not shown, None:
+    all of them."""
+
+    relation: RelationName
+    checks: tuple[Check, ...]
+    key: tuple[str, ...]
+    private: tuple[str, ...] | None
+
+    @classmethod
+    def of(cls, what: Model | SourceTable) -> Checkable:
+        private = None if PRIVATE in map(str.lower, what.tags) else what.pii
+        return cls(what.relation, what.checks, what.key, private)
+
+
+def evaluate(
+    session: Session, what: Checkable, subject: Subject, parameters: Mapping[str, Parameter]
+) -> tuple[CheckResult, ...]:
+    """What comes of all checks of a relation. Raises DataError CHECK_INVALID when one cannot be evaluated."""
+    checks = [_bound(check, parameters) for check in what.checks]
+    try:
+        program = compiled(checks, subject)
+        figures = [session.query(each.sql).rows[0] for each in program.passes]
+    except KeyError as error:
+        raise _no_column(what, subject, str(error.args[0])) from None
+    except (UserError, DataError) as error:
+        raise _invalid(what, what.checks, error) from error
+    return tuple(_judged(session, what, wanted, figures) for wanted in program.wanted)
+
+
+def _bound(check: Check, parameters: Mapping[str, Parameter]) -> Check:
+    return replace(check, sql=bind_parameters(check.sql, parameters)) if "$" in check.sql else check
+
+
+def _judged(session: Session, what: Checkable, wanted: Wanted, figures: Sequence[Sequence[Any]]) -> CheckResult:
+    found = values(wanted, figures)
+    try:
+        failing = found.get("failing") if wanted.select is None else session.query(wanted.select).rows[0][0]
+        result = verdict(wanted, found, failing)
+        if result.outcome is CheckOutcome.PASSED:
+            return result
+        select = samples(wanted, SAMPLES)
+        rows = session.query(select) if select else None
+    except (UserError, DataError) as error:
+        raise _invalid(what, (wanted.check,), error) from error
+    if rows is None:
+        return result
+    shown = [dict(zip((c.name for c in rows.columns), row, strict=True)) for row in rows.rows]
+    if isinstance(wanted.kind, TableKind):
+        return replace(result, samples=tuple(shown))
+    return replace(result, samples=masked(shown, what.key, wanted.check, what.private))
+
+
+def _no_column(what: Checkable, subject: Subject, name: str) -> DataError:
+    check = next(each for each in what.checks if name in named(each))
+    return DataError(
+        f"{what.relation}: the check {check.name} names the column {name!r}, which is not there",
+        code="CHECK_INVALID",
+        location=check.location,
+        hint=f"columns: {', '.join(column.name for column in subject.columns)}",
+    )
+
+
+def _invalid(what: Checkable, checks: Sequence[Check], error: PenstockError) -> DataError:
+    """The engine does not say which of the expressions of a statement it is: those that people write come first."""
+    written = [each for each in checks if each.where or each.sql or "expression" in each.options]
+    suspects = written or list(checks)
+    names = ", ".join(each.name for each in suspects)
+    which = f"the check {names}" if len(suspects) == 1 else f"one of the checks {names}"
+    return DataError(
+        f"{what.relation}: {which} cannot be evaluated: {error.problem.message}",
+        code="CHECK_INVALID",
+        location=suspects[0].location,
+        hint="write it so that no row makes it fail: TRY_CAST instead of CAST, `where` to leave rows out",
+    )
+
+
+# What was measured before
+
+TABLE = '"_penstock"."measures"'
+
+
+def remembers(check: Check) -> bool:
+    """Whether a check is judged by what it measured before."""
+    kind = kind_of(check)
+    return isinstance(kind, TableKind) and kind.kept
+
+
+def past(session: Session, what: Checkable, *, but: str | None = None) -> dict[str, list[Mapping[str, Any]]]:
+    """The figures of each check when the relation was published before, the newest first; without those of the run
+    `but`."""
+    wanted = [check.name for check in what.checks if remembers(check)]
+    if not wanted:
+        return {}
+    rows = session.query(
+        f"SELECT name, figures FROM {TABLE} WHERE relation = ? AND run IS DISTINCT FROM ? "
+        "QUALIFY row_number() OVER (PARTITION BY name ORDER BY measured_at DESC) <= ? ORDER BY measured_at DESC",
+        (str(what.relation), but, REMEMBERED),
+    ).rows
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for name, text in rows:
+        found.setdefault(name, []).append(json.loads(text))
+    return found
+
+
+def remember(session: Session, what: Checkable, results: Sequence[CheckResult], run: str, now: Any) -> None:
+    """Keep the figures of a relation that is about to be published."""
+    kept = {check.name for check in what.checks if remembers(check)}
+    for result in results:
+        if result.name in kept:
+            text = json.dumps({name: value for name, value in result.values.items() if value is not None})
+            session.execute(
+                f"INSERT INTO {TABLE} (relation, name, figures, run, measured_at) VALUES (?, ?, ?, ?, ?)",
+                (str(what.relation), result.name, text, run, now),
+            )

@@ -1,0 +1,103 @@
+"""The gate: what must hold before a commit is visible.
+
+It is asked in the open transaction, when the relation's new content is in place: row checks of the rows that came,
+table checks of the table as it would be. A check that fails takes the transaction back, and readers go on seeing what
+was published before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+from penstock.checks.kind import Subject
+from penstock.domain.check_result import CheckOutcome, CheckResult
+from penstock.domain.model import Model
+from penstock.domain.source import SourceTable
+from penstock.errors import ChecksFailed, Location, Problem
+from penstock.executor import checking
+from penstock.executor.checking import Checkable
+from penstock.executor.work import Work
+from penstock.failpoint import reach
+from penstock.ports import Session
+from penstock.quoting import qualified
+
+GATES = '"_penstock"."gates"'
+
+
+def gate(
+    what: Model | SourceTable, work: Work, session: Session, *, came: str | None = None
+) -> tuple[CheckResult, ...]:
+    """Evaluate the checks of a relation that is about to be committed. `came`: a FROM item with its new rows, None when
+    all of them are. Raises ChecksFailed when one fails."""
+    if not what.checks:
+        return ()
+    reach("gate.before")
+    of = Checkable.of(what)
+    table = qualified(what.relation.layer, what.relation.name)
+    known = _fingerprint(of)
+    judged = session.query(f"SELECT fingerprint FROM {GATES} WHERE relation = ?", (str(of.relation),)).rows
+    if judged != ((known,),):  # these checks have not been asked of the rows that are there
+        came = None
+    subject = Subject(
+        relation=of.relation,
+        rows=came or table,
+        table=table,
+        columns=session.describe(f"SELECT * FROM {table}"),
+        now=naive(work.started),
+        past=_past(what, of, work, session),
+    )
+    results = checking.evaluate(session, of, subject, work.parameters)
+    failed = [result for result in results if result.outcome is CheckOutcome.FAILED]
+    if failed:
+        raise ChecksFailed([problem(result) for result in failed], results)
+    checking.remember(session, of, results, work.run, work.now())
+    if judged != ((known,),):
+        session.execute(f"DELETE FROM {GATES} WHERE relation = ?", (str(of.relation),))
+        session.execute(f"INSERT INTO {GATES} VALUES (?, ?)", (str(of.relation), known))
+    reach("gate.passed")
+    return results
+
+
+def _past(
+    what: Model | SourceTable, of: Checkable, work: Work, session: Session
+) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+    """Where a number of rows was not measured yet, the ledger knows it."""
+    found: dict[str, Sequence[Mapping[str, Any]]] = dict(checking.past(session, of))
+    commit = work.ledger.commits.get(what.relation)
+    if isinstance(what, Model) and commit is not None and commit.rows is not None:
+        for check in what.checks:
+            if check.kind == "row_count" and check.where is None:
+                found.setdefault(check.name, [{"rows": commit.rows}])
+    return found
+
+
+def naive(moment: datetime) -> datetime:
+    """In UTC, without saying so, as times are in a warehouse."""
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+
+
+def _fingerprint(of: Checkable) -> str:
+    """Changes when rows that passed may not pass any more. Where a check stands does not count."""
+    place = Location("")
+    return sha256(repr([replace(check, location=place, line=1) for check in of.checks]).encode()).hexdigest()
+
+
+def problem(result: CheckResult) -> Problem:
+    """A check that failed, with what there is to show."""
+    shown = "; ".join(", ".join(f"{name} = {_text(value)}" for name, value in row.items()) for row in result.samples)
+    return Problem(
+        "CHECK_FAILED",
+        f"{result.relation}: {result.name}: {result.message}" + (f": {shown}" if shown else ""),
+        result.location,
+        "what was published stays as it was; correct the data or the model, or change the check",
+    )
+
+
+def _text(value: Any) -> str:
+    text = "NULL" if value is None else str(value)
+    text = text if text.isprintable() else repr(text)
+    return text if len(text) <= 60 else f"{text[:57]}…"
