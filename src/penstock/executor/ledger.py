@@ -48,7 +48,7 @@ _UPGRADES = {
         f"ALTER TABLE {SCHEMA}.commits ADD COLUMN revision VARCHAR",
         f"CREATE TABLE IF NOT EXISTS {SCHEMA}.logs (relation VARCHAR NOT NULL, since BIGINT NOT NULL)",
     ),
-    "2": tuple(f"CREATE TABLE IF NOT EXISTS {SCHEMA}.{table}" for table in _TABLES[-2:]),
+    "2": tuple(f"CREATE TABLE IF NOT EXISTS {SCHEMA}.{table}" for table in _TABLES),
 }
 """By the version they start from: additions only, so that each is made in one transaction and loses nothing."""
 
