@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from penstock.domain.check import Check
+from penstock.domain.check import Check, Tolerance
 from penstock.domain.layer import Materialization
 from penstock.domain.relation import RelationName
 from penstock.domain.strategy import Strategy
@@ -22,6 +22,7 @@ class Model:
     changed: comments and formatting do not count. `columns` is what a Python model promises to return, or what a SQL
     model's output is declared to be. `strategy`: how its rows are kept, as far as that was declared. `checks` must
     hold for its rows; values of its `pii` columns are not shown in what is told of them.
+    `max_quarantined`: how many rows may be set apart before a build fails (None: any number).
     """
 
     relation: RelationName
@@ -41,6 +42,7 @@ class Model:
     strategy: Strategy = field(default_factory=Strategy)
     checks: tuple[Check, ...] = ()
     pii: tuple[str, ...] = ()
+    max_quarantined: Tolerance | None = None
 
     @property
     def refers(self) -> tuple[RelationName, ...]:

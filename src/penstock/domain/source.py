@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
-from penstock.domain.check import Check
+from penstock.domain.check import Check, Tolerance
 from penstock.domain.relation import RelationName
 from penstock.errors import Location
 
@@ -50,7 +50,8 @@ class SourceTable:
     """One table of a source, and how it is extracted and kept. `effective` is the column that says since when a row is
     valid (None: since its batch was taken). `on_missing_column`: what to do with a batch that lacks a column which
     earlier batches have. `checks` must hold for its current rows; values of its `pii` columns are not shown in what is
-    told of them."""
+    told of them. `max_quarantined`: how many rows of a batch may be set apart before its load fails (None: any number).
+    """
 
     source: str
     name: str
@@ -72,6 +73,7 @@ class SourceTable:
     on_missing_column: Literal["refuse", "null"] = "refuse"
     checks: tuple[Check, ...] = ()
     pii: tuple[str, ...] = ()
+    max_quarantined: Tolerance | None = None
 
     @property
     def id(self) -> str:

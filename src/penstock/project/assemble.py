@@ -293,4 +293,5 @@ def model(piece: ModelPiece, layer: Layer, variables: Mapping[str, Scalar], own:
         strategy=piece.strategy,
         checks=(*piece.checks, *own),
         pii=piece.pii,
+        max_quarantined=piece.max_quarantined,
     )

@@ -51,6 +51,13 @@ class _Rules:
             self.gate(each, model)
             for relation in each.refers:
                 self.read(model.relation, Mention(relation, each.location), f"the check {each.name} of")
+        if model.max_quarantined is not None and not any(each.on_fail == "quarantine" for each in model.checks):
+            self.problems.add(
+                "OPTION_MISPLACED",
+                f"{model.relation} says how many rows may be set apart, and no check of it sets any apart",
+                model.places.get("quarantine", Location(model.location.path, 1)),
+                "write `on_fail: quarantine` at a check, or remove quarantine",
+            )
 
     def columns(self, each: Check, model: ModelPiece) -> None:
         if model.outputs is None:

@@ -12,6 +12,7 @@ from penstock import registry
 from penstock.checks.kind import Kind, Option, RowKind, TableKind
 from penstock.project.schema import Columns, Relation, Strict, Text
 from penstock.project.spans import percent, seconds
+from penstock.project.tolerances import PERCENT, Tolerated
 
 FILES_ONLY = ("sql",)
 """Kinds that are files of their own."""
@@ -39,29 +40,10 @@ def _span(value: Any) -> Any:
     return found
 
 
-def _tolerance(value: Any) -> Any:
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return value
-    found = percent(value) if isinstance(value, str) else None
-    if found is None or found > 1:
-        raise PydanticCustomError(
-            "BAD_VALUE",
-            "expected a number of rows or a percentage up to 100%, found {found}",
-            {"found": repr(value), "hint": "write 10 or 0.5%"},
-        )
-    return found
-
-
-_PERCENT = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? ?%$"}
 _TEXT = {"type": "string"}
-Share = Annotated[float, BeforeValidator(_share), WithJsonSchema(_PERCENT)]
+Share = Annotated[float, BeforeValidator(_share), WithJsonSchema(PERCENT)]
 Span = Annotated[float, BeforeValidator(_span), WithJsonSchema(_TEXT)]
 Count = Annotated[int, Field(ge=0)]
-MaxFailures = Annotated[
-    int | float,
-    BeforeValidator(_tolerance),
-    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, _PERCENT]}),
-]
 
 
 def _one_column(value: list[str]) -> list[str]:
@@ -94,7 +76,7 @@ class Common(Strict):
     description: str = ""
     on_fail: Literal["warn", "fail", "quarantine"] = "fail"
     where: Text | None = None
-    max_failures: MaxFailures = 0
+    max_failures: Tolerated = 0
     dimension: DIMENSIONS | None = None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from penstock.checks.kind import Kind, RowKind, TableKind
-from penstock.domain.check import Check, Tolerance
+from penstock.domain.check import Check
 from penstock.domain.relation import RelationName
 from penstock.errors import Location, PenstockError
 from penstock.project.check_schema import CheckFile, Common, kinds, shape
@@ -14,6 +14,7 @@ from penstock.project.column_types import type_problem
 from penstock.project.front_matter import of_sql
 from penstock.project.pieces import CheckPiece, Mention
 from penstock.project.problems import Problems, did_you_mean
+from penstock.project.tolerances import tolerance
 from penstock.project.validation import shown, validate
 from penstock.project.yaml import Document, Path
 
@@ -85,7 +86,7 @@ class _Entry:
                 options=options,
                 where=spec.where,
                 on_fail=spec.on_fail,
-                tolerance=_tolerance(spec.max_failures),
+                tolerance=tolerance(spec.max_failures),
                 dimension=spec.dimension or kind.dimension,
                 description=spec.description,
                 refers=refers,
@@ -147,10 +148,6 @@ class _Entry:
             self.add("CHECK_OPTION", f"{name} uses ${found.parameters[0][0]}", hint, name)
 
 
-def _tolerance(given: int | float) -> Tolerance:
-    return Tolerance(share=given) if isinstance(given, float) else Tolerance(rows=given or None)
-
-
 def _name(kind: str, columns: Sequence[str]) -> str:
     return f"{kind}({', '.join(columns)})" if columns else kind
 
@@ -195,7 +192,7 @@ def check_file(text: str, path: str, problems: Problems) -> CheckPiece | None:
         location=Location(path, line),
         columns=tuple(spec.key),
         on_fail=spec.on_fail,
-        tolerance=_tolerance(spec.max_failures),
+        tolerance=tolerance(spec.max_failures),
         dimension=spec.dimension or "consistency",
         description=spec.description,
         refers=tuple(name for name in found.reads if name != relation),

@@ -12,6 +12,7 @@ from penstock.project.pieces import Mention, ModelPiece
 from penstock.project.problems import Problems
 from penstock.project.schema import SqlFrontMatter
 from penstock.project.strategies import of_sql as strategy_of
+from penstock.project.tolerances import tolerance
 from penstock.project.validation import validate
 from penstock.project.yaml import Document
 from penstock.sql.functions import Macro, expand
@@ -63,6 +64,7 @@ def sql_model(
         strategy=strategy,
         checks=checks(spec.checks, matter.document, ("checks",), problems),
         pii=tuple(spec.pii),
+        max_quarantined=tolerance(spec.quarantine.max) if spec.quarantine else None,
     )
 
 

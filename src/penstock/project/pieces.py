@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from penstock.domain.check import Check
+from penstock.domain.check import Check, Tolerance
 from penstock.domain.environment import Environment
 from penstock.domain.export import Export
 from penstock.domain.layer import Layer, Materialization
@@ -70,6 +70,7 @@ class ModelPiece:
     strategy: Strategy = field(default_factory=Strategy)
     checks: tuple[Check, ...] = ()
     pii: tuple[str, ...] = ()
+    max_quarantined: Tolerance | None = None
 
 
 @dataclass(frozen=True, slots=True)

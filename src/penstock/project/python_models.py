@@ -13,6 +13,7 @@ from penstock.project.pieces import Mention, ModelPiece
 from penstock.project.problems import Problems
 from penstock.project.schema import PythonFrontMatter
 from penstock.project.strategies import of_python
+from penstock.project.tolerances import tolerance
 from penstock.project.validation import validate
 from penstock.project.yaml import Document
 from penstock.sql.tokens import fingerprint
@@ -70,6 +71,7 @@ def python_model(text: str, path: str, relation: RelationName, problems: Problem
         strategy=of_python(spec, document, problems),
         checks=checks(spec.checks, document, ("checks",), problems),
         pii=tuple(spec.pii),
+        max_quarantined=tolerance(spec.quarantine.max) if spec.quarantine else None,
     )
 
 

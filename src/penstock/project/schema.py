@@ -13,6 +13,7 @@ from penstock.domain.strategy import Grain
 from penstock.project.column_types import type_problem
 from penstock.project.names import NAME, NAME_HINT
 from penstock.project.spans import seconds
+from penstock.project.tolerances import Tolerated
 
 _CENTURY = 100 * 366 * 86400
 
@@ -152,6 +153,12 @@ class ProjectSpec(Strict):
     variables: dict[Name, bool | int | float | str] = {}
 
 
+class QuarantineSpec(Strict):
+    """How much may be set apart before a step fails."""
+
+    max: Tolerated
+
+
 class CursorSpec(Strict):
     """The column an incremental extract follows."""
 
@@ -203,6 +210,7 @@ class TableSpec(BaseModel):
     tags: Tags = []
     description: str = ""
     checks: list[Any] = []
+    quarantine: QuarantineSpec | None = None
     pii: Columns = []
 
 
@@ -269,6 +277,7 @@ class SqlFrontMatter(Strict):
     time_range: TimeRangeSpec | None = None
     history: HistorySpec | None = None
     checks: list[Any] = []
+    quarantine: QuarantineSpec | None = None
     pii: Columns = []
 
 
@@ -285,4 +294,5 @@ class PythonFrontMatter(Strict):
     map: bool = False
     group: Columns = []
     checks: list[Any] = []
+    quarantine: QuarantineSpec | None = None
     pii: Columns = []

@@ -15,6 +15,7 @@ from penstock.project.pieces import SourcePiece
 from penstock.project.problems import Problems
 from penstock.project.schema import CursorSpec, SourceSpec, TableSpec
 from penstock.project.spans import seconds
+from penstock.project.tolerances import tolerance
 from penstock.project.validation import validate
 from penstock.project.yaml import Document, Path, read
 
@@ -80,6 +81,7 @@ def source(text: str, path: str, first_layer: str, problems: Problems) -> Source
                 on_missing_column=table.on_missing_column,
                 checks=checks(table.checks, document, (*base, "checks"), problems),
                 pii=tuple(table.pii),
+                max_quarantined=tolerance(table.quarantine.max) if table.quarantine else None,
             )
         )
     place = document.at("source") if spec.source else document.at()
