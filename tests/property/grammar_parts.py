@@ -81,6 +81,7 @@ def refs(scope: Scope) -> list[Column]:
 class Made:
     sql: str
     columns: tuple[Column, ...]
+    ordered: bool = False
 
 
 class Expressions:

@@ -66,7 +66,7 @@ class Grammar(Tables):
         return Made(f"WITH {', '.join(entries)} {made.sql}", made.columns)
 
     def combined(self, depth: int) -> Made:
-        word = self.pick(["UNION ALL", "UNION", "UNION ALL", "EXCEPT", "INTERSECT", "EXCEPT ALL", "INTERSECT ALL"])
+        word = self.pick(["UNION ALL", "UNION", "UNION", "EXCEPT", "INTERSECT", "EXCEPT ALL", "INTERSECT ALL"])
         self.note("union-all" if word == "UNION ALL" else word.split()[0].lower())
         kinds = [self.pick([INT, TEXT, DEC]) for _ in range(self.pick([1, 2, 3]))]
         names = [self.fresh("c") for _ in kinds]
@@ -148,14 +148,14 @@ class Grammar(Tables):
             on.append(self.value(scope).name)
         order = ", ".join([*on, *(f"{sql} {self.pick(['ASC', 'DESC'])}" for sql, _ in outputs[1:])])
         sql = f"SELECT DISTINCT ON ({', '.join(on)}) {self.listed(outputs)}{rest} ORDER BY {order}"
-        return Made(sql, tuple(column for _, column in outputs))
+        return Made(sql, tuple(column for _, column in outputs), ordered=True)
 
     def limited(self, rest: str, scope: Scope, depth: int, top: bool) -> Made:
         self.note("limit-top" if top else "limit")
         outputs = self.outputs(scope)
         order = ", ".join(f"{column.name} {self.pick(['ASC', 'DESC'])}" for _, column in outputs)
         sql = f"SELECT {self.listed(outputs)}{rest} ORDER BY {order} LIMIT {self.pick(['1', '2', '3'])}"
-        return Made(sql, tuple(column for _, column in outputs))
+        return Made(sql, tuple(column for _, column in outputs), ordered=True)
 
     def grouped(self, rest: str, scope: Scope, depth: int, top: bool) -> Made:
         self.note("group")
@@ -256,7 +256,7 @@ class Grammar(Tables):
         self.families.clear()
         self._used.clear()
         made = self.query(depth, top=True)
-        if self.chance(1) and "ORDER BY" not in made.sql.rsplit(" FROM ", 1)[-1]:
+        if self.chance(1) and not made.ordered:
             made = replace(made, sql=f"{made.sql} ORDER BY 1")
         key = tuple(column.name for column in made.columns[:1]) if self.chance(2) else ()
         return Model(made.sql, self.tables, self.views, key, frozenset(self.families))

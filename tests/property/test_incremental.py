@@ -54,8 +54,11 @@ def test_every_operator_is_maintained_in_most_queries() -> None:
     kept: Counter[str] = Counter()
     for seed in range(600):
         model, _, _ = seeded(seed, depth=seed % 3)
+        reason = analyse(model.sql, model.catalog, model.key).reason
+        if reason is not None and "ambiguous" in reason:
+            continue  # DuckDB does not take it either
         drawn.update(model.families)
-        if analyse(model.sql, model.catalog, model.key).reason is None:
+        if reason is None:
             kept.update(model.families)
     shares = {family: kept[family] / max(1, drawn[family]) for family in FAMILIES}
     assert {family: share for family, share in shares.items() if share < FLOOR.get(family, LEAST)} == {}
