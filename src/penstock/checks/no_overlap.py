@@ -13,7 +13,7 @@ def _failing(check: Check, subject: Subject) -> str:
     begin, end = (f"t.{subject.quoted(check.options[name][0])}" for name in ("from", "to"))
     rows = restricted(check, subject.table)
     covers = f"({begin} IS NOT NULL AND coalesce({end} > {begin}, true))"
-    before = f"FILTER ({covers}) OVER (w)"
+    before = f"FILTER ({covers}) OVER w"
     overlaps = f"_penstock_open OR _penstock_last > {begin}"
     if not check.options["gaps"]:
         overlaps += f" OR _penstock_last < {begin}"

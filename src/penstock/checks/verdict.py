@@ -40,10 +40,11 @@ def verdict(wanted: Wanted, values: Mapping[str, Any], failing: int | None) -> C
 def _of_rows(check: Check, says: str, failing: int, rows: int | None) -> Judgement:
     of = "" if rows is None else f" of {shown(rows)}"
     if check.tolerance.holds(failing, rows or 0):
-        return Judgement(True, f"{shown(failing)}{of} rows fail" if failing else "no row fails")
+        return Judgement(True, f"{shown(failing)}{of} rows fail, which is allowed" if failing else "no row fails")
     most = "" if check.tolerance.is_none else f", at most {allowed(check.tolerance)} may"
-    row = "row fails" if failing == 1 else "rows fail"
-    return Judgement(False, f"expected {says}: {shown(failing)}{of} {row}{most}")
+    row = "row" if (failing if rows is None else rows) == 1 else "rows"
+    fail = "fails" if failing == 1 else "fail"
+    return Judgement(False, f"expected {says}: {shown(failing)}{of} {row} {fail}{most}")
 
 
 def allowed(tolerance: Tolerance) -> str:

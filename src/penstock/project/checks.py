@@ -138,7 +138,8 @@ class _Entry:
             return
         for problem in found.problems:
             self.problems.add(problem.code, f"{name}: {problem.message}", place, problem.hint)
-        if found.columns != ("holds",):
+        several = "," in sql and facts(f"SELECT\n{sql}\n AS holds", place.path).columns != ("holds",)
+        if found.columns != ("holds",) or several:
             self.add("SQL_PARSE", f"expected one condition in {name}", "write `a AND b` for two", name)
         if found.mentions:
             hint = "use relationships, or a SELECT in checks/*.sql"
