@@ -7,16 +7,19 @@ itself is the judge: an in-memory DuckDB, whose dialect models are written in.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
 from penstock.commands.workspace import Workspace, utc_now
+from penstock.contracts.shape import departures, stops
+from penstock.domain.contract import Contract
 from penstock.domain.model import Model
 from penstock.domain.relation import Column, RelationName
 from penstock.domain.source import SourceTable
+from penstock.domain.strategy import VALIDITY
 from penstock.errors import Location, PenstockError, Problem, ProjectError
 from penstock.graph.order import CycleFound
 from penstock.materializations.build import check_output
@@ -24,6 +27,7 @@ from penstock.materializations.history import APPEND_META, META, META_TYPES
 from penstock.materializations.strategy import VALID, check_named
 from penstock.materializations.typing import typed
 from penstock.planner.plan import in_order
+from penstock.planner.reach import Reach
 from penstock.ports import Session
 from penstock.quoting import identifier, qualified
 from penstock.sql.render import bind_parameters
@@ -156,6 +160,23 @@ def _model(space: Workspace, model: Model, bound: Bound, session: Session) -> No
         check_named(model, found)
     except PenstockError as error:
         bound.problems.append(error.locate(model.location).problem)
+    if model.contract is not None:
+        bound.problems += _promised(space, model, model.contract, found)
+
+
+def _promised(space: Workspace, model: Model, contract: Contract, found: Sequence[Column]) -> Iterator[Problem]:
+    """What a model would give that its contract does not say."""
+    added = _validity(model) if contract.column(VALIDITY[0]) else ()
+    for each in departures(contract, (*found, *added)):
+        readers = Reach(space.project, {}).consumers((model.relation,), [each.column])
+        if stops(contract, each, readers=readers):
+            yield Problem(
+                "CONTRACT_BROKEN",
+                f"{model.relation} does not give what version {contract.version} of its contract says: {each.message}"
+                + (f"; read by {', '.join(readers)}" if readers and each.what != "extra" else ""),
+                contract.location,
+                "make the SELECT give what the contract says, or change the contract and raise its version",
+            )
 
 
 def _validity(model: Model) -> tuple[Column, ...]:

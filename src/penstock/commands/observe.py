@@ -9,7 +9,9 @@ from penstock import __version__
 from penstock.commands.workspace import Workspace
 from penstock.domain.batch import Pending
 from penstock.domain.ledger import Ledger
+from penstock.domain.relation import RelationName
 from penstock.domain.source import SourceTable
+from penstock.embedded.contracts import ContractFile
 from penstock.errors import PenstockError
 from penstock.planner.plan import Observed
 
@@ -27,7 +29,15 @@ def observe(space: Workspace, ledger: Ledger, *, sources: bool = True) -> Observ
             pending[table.id] = space.reader(table).pending(table, space.roots[table.source], batches[table.id])
         except PenstockError as error:
             unreachable[table.id] = error.problem.message
-    return Observed(ledger, batches, pending, unreachable, _present(space))
+    return Observed(ledger, batches, pending, unreachable, _present(space), _contracts(space))
+
+
+def _contracts(space: Workspace) -> Mapping[RelationName, str]:
+    """Under which contract each relation was published last; asked only where there are any."""
+    of = {table.relation: table.contract for table in space.project.tables}
+    of |= {model.relation: model.contract for model in space.project.models}
+    file = ContractFile(space.home)
+    return {name: file.fingerprint(name) for name, contract in of.items() if contract is not None}
 
 
 def _present(space: Workspace) -> Collection[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from penstock.domain.check import Check, Tolerance
+from penstock.domain.contract import Contract
 from penstock.domain.layer import Materialization
 from penstock.domain.relation import RelationName
 from penstock.domain.strategy import Strategy
@@ -42,6 +43,7 @@ class Model:
     strategy: Strategy = field(default_factory=Strategy)
     checks: tuple[Check, ...] = ()
     pii: tuple[str, ...] = ()
+    contract: Contract | None = None
     max_quarantined: Tolerance | None = None
 
     @property

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from penstock.domain.check import Check, Tolerance
+from penstock.domain.contract import Contract
 from penstock.domain.relation import RelationName
 from penstock.errors import Location
 
@@ -73,6 +74,7 @@ class SourceTable:
     on_missing_column: Literal["refuse", "null"] = "refuse"
     checks: tuple[Check, ...] = ()
     pii: tuple[str, ...] = ()
+    contract: Contract | None = None
     max_quarantined: Tolerance | None = None
 
     @property

@@ -9,6 +9,7 @@ from penstock.domain.plan import BuildStep
 from penstock.domain.relation import RelationName
 from penstock.errors import Location, PenstockError
 from penstock.executor import limited, python_model
+from penstock.executor.agreed import agreed
 from penstock.executor.declared import Keeping, declared, is_declared
 from penstock.executor.maintained import maintained
 from penstock.executor.partial import keyless, partial
@@ -21,10 +22,12 @@ from penstock.sql.render import bind_parameters
 
 
 def build(step: BuildStep, work: Work) -> Outcome:
-    """Make the relation equal to its definition, if it is not so already.
+    """Make the relation equal to its definition, if it is not so already, and true to its contract."""
+    return agreed(step.model, work, _built(step, work))
 
-    The plan could only guess what the steps before would change; by now it is known, and asked again.
-    """
+
+def _built(step: BuildStep, work: Work) -> Outcome:
+    """The plan could only guess what the steps before would change; by now it is known, and asked again."""
     model = step.model
     inputs = positions(work.ledger, step.inputs, work.committer.numbers)
     refresh = model.relation in work.refresh

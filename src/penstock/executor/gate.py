@@ -20,6 +20,7 @@ from penstock.domain.source import SourceTable
 from penstock.errors import ChecksFailed, Location, Problem
 from penstock.executor import checking
 from penstock.executor.checking import Checkable
+from penstock.executor.contracting import hold
 from penstock.executor.work import Work
 from penstock.failpoint import reach
 from penstock.ports import Session
@@ -32,7 +33,8 @@ def gate(
     what: Model | SourceTable, work: Work, session: Session, *, came: str | None = None
 ) -> tuple[CheckResult, ...]:
     """Evaluate the checks of a relation that is about to be committed. `came`: a FROM item with its new rows, None when
-    all of them are. Raises ChecksFailed when one fails."""
+    all of them are. Raises ChecksFailed when one fails, DataError when a contract is broken."""
+    hold(what, work, session)
     if not what.checks:
         return ()
     reach("gate.before")

@@ -177,6 +177,11 @@ class Committer:
     def last(self) -> int:
         return self._last
 
+    @property
+    def revision(self) -> str | None:
+        """The revision of the project's code."""
+        return self._revision
+
     @contextmanager
     def transaction(self, session: Session) -> Iterator[Transaction]:
         """One transaction of one step. The body calls `commit(entry)` when the data has changed, or does not.

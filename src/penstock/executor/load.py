@@ -11,6 +11,7 @@ from penstock.domain.plan import LoadStep
 from penstock.domain.run import Status
 from penstock.domain.source import SourceTable
 from penstock.errors import StateError
+from penstock.executor.agreed import agreed
 from penstock.executor.batch import Counts, Loading, load_batch
 from penstock.executor.changelog import TableLog
 from penstock.executor.gate import gate
@@ -23,6 +24,11 @@ from penstock.quoting import literal
 
 
 def load(step: LoadStep, work: Work) -> Outcome:
+    """Bring the table up to date with its batches, and true to its contract."""
+    return agreed(step.table, work, _loaded(step, work))
+
+
+def _loaded(step: LoadStep, work: Work) -> Outcome:
     """Load what is landed and not in the ledger, a transaction each: a batch that fails leaves the ones before it
     loaded. When the table is declared otherwise than it was loaded, all of it is loaded again in one transaction."""
     batches = work.landing.batches(step.table.source, step.table.name)

@@ -13,6 +13,7 @@ from penstock.domain.ledger import Ledger
 from penstock.domain.project import Parameter
 from penstock.domain.relation import RelationName
 from penstock.domain.run import Status
+from penstock.embedded.contracts import ContractFile
 from penstock.embedded.interruption import Interruption
 from penstock.errors import InternalError
 from penstock.executor.catalogue import Catalogue
@@ -48,6 +49,7 @@ class Work:
     `command` and `wait`: who asks for the landing's lock, and how long (s).
     `refresh`: models to make anew; `bound`: models whose output columns were checked before the run.
     `reach`: what each model of the project depends on; `unlogged`: relations that keep no change log.
+    `contracts`: the registry of what was held.
     `warehouse` and `committer` are absent when a run only lands: ingestion needs no warehouse.
     """
 
@@ -86,6 +88,7 @@ class Work:
         self.refresh = refresh
         self.bound = bound
         self.catalogue = Catalogue()
+        self.contracts = ContractFile(home)
         self._reach = reach
         self._unlogged = unlogged
         self._compiler: Compiler | None = None

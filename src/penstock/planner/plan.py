@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from penstock.domain.batch import Manifest, Pending
+from penstock.domain.contract import Contract
 from penstock.domain.export import Export
 from penstock.domain.ledger import Ledger
 from penstock.domain.model import Model
@@ -17,17 +18,21 @@ from penstock.domain.source import SourceTable
 from penstock.graph.order import order
 from penstock.planner.reach import Reach
 
+CONTRACT = "its contract changed"
+
 
 @dataclass(frozen=True, slots=True)
 class Observed:
     """What was found outside before planning. `pending` and `batches` are by source table id; a table whose source
-    could not be asked has the reason in `unreachable`. `exported` names the exports whose file is there."""
+    could not be asked has the reason in `unreachable`. `exported` names the exports whose file is there.
+    `contracts`: the fingerprint of the contract under which each relation was published last."""
 
     ledger: Ledger
     batches: Mapping[str, Sequence[Manifest]] = field(default_factory=dict)
     pending: Mapping[str, Pending] = field(default_factory=dict)
     unreachable: Mapping[str, str] = field(default_factory=dict)
     exported: Collection[str] = ()
+    contracts: Mapping[RelationName, str] = field(default_factory=dict)
 
 
 class Planner:
@@ -93,9 +98,14 @@ class Planner:
             needed, reason = True, f"{_count(len(batches), 'landed batch', 'landed batches')} not loaded yet"
         elif self._steps[land].needed:
             needed, reason = True, "what is landed in this run"
+        elif table.stored in self._ledger.existing and self._is_due(table.relation, table.contract):
+            needed, reason = True, CONTRACT
         else:
             needed, reason = False, "every batch is loaded"
         self._add(LoadStep(f"load:{table.id}", table, batches, needed, reason, (land,), fingerprint, reload))
+
+    def _is_due(self, relation: RelationName, contract: Contract | None) -> bool:
+        return contract is not None and self._observed.contracts.get(relation) != contract.fingerprint
 
     def _loaded_otherwise(self, table: SourceTable, fingerprint: str) -> bool:
         """Whether what is there, or what is loaded, is not what this declaration makes of the batches; also when the
@@ -134,6 +144,8 @@ class Planner:
         if model.relation in self._refresh:
             return "asked to be made anew"
         reason = stale(self._ledger, model.relation, *definition, positions(self._ledger, inputs))
+        if reason is None and self._is_due(model.relation, model.contract):
+            reason = CONTRACT
         if reason is not None:
             return reason
         moving = [self._target(step) for step in depends if self._steps[step].needed]

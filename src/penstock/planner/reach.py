@@ -102,21 +102,36 @@ class Reach:
         ledger knows."""
         return self.materialization(model) not in TIMELESS and any(name in TIMES for name in model.parameters)
 
+    def consumers(self, relations: Sequence[RelationName], names: Sequence[str]) -> list[str]:
+        """The models and exports that read columns of these names, and those that read them on (see `readers`)."""
+        lowered, carrying = {name.lower() for name in names}, self._carrying(relations, names)
+        found = [str(name) for name in sorted(carrying - set(relations))]
+        for export in self._project.exports:
+            listed = {name.lower() for name in (*export.columns, *export.order_by)}
+            whole = not export.columns or bool(listed & lowered)
+            if any((r in relations and whole) or r in carrying - set(relations) for r in export.relations):
+                found.append(f"the export {export.name}")
+        return found
+
     def readers(self, table: SourceTable, names: Sequence[str]) -> list[str]:
         """The models that read columns of these names of a source table, and those that read them on: as far as their
         text tells, so some may only use a name that is the same."""
+        carrying = self._carrying((table.relation, table.stored), names)
+        return [str(name) for name in sorted(carrying & self.models.keys())]
+
+    def _carrying(self, relations: Sequence[RelationName], names: Sequence[str]) -> set[RelationName]:
         from penstock.graph.order import order
         from penstock.sql.tokens import tokens
 
         wanted = {name.lower() for name in names} | {"*"}
-        carrying = {table.relation, table.stored}
+        carrying = set(relations)
         for name in order(self.models, {model.relation: model.reads for model in self._project.models}):
             model = self.models[name]
             if not carrying.isdisjoint(model.reads):
                 words = {token.text.strip('"').lower() for token in tokens(model.sql)}
                 if model.language == "python" or words & wanted:
                     carrying.add(name)
-        return [str(name) for name in sorted(carrying & self.models.keys())]
+        return carrying
 
     def fingerprint(self, model: Model) -> str:
         """Changes when the definition, a view it reads, or the value of a parameter either uses has changed. Of an

@@ -21,6 +21,7 @@ from penstock.project.check import Declared, check
 from penstock.project.checks import check_file
 from penstock.project.codec import decode, encode
 from penstock.project.config import config
+from penstock.project.contracts import personal, promises
 from penstock.project.exports import exports
 from penstock.project.files import ProjectFile, fingerprint
 from penstock.project.models import sql_model
@@ -291,7 +292,8 @@ def model(piece: ModelPiece, layer: Layer, variables: Mapping[str, Scalar], own:
         tags=piece.tags,
         description=piece.description,
         strategy=piece.strategy,
-        checks=(*piece.checks, *own),
-        pii=piece.pii,
+        checks=(*promises(piece.contract, piece.key, history=materialization == "history"), *piece.checks, *own),
+        pii=personal(piece.pii, piece.contract),
+        contract=piece.contract,
         max_quarantined=piece.max_quarantined,
     )

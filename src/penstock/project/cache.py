@@ -18,7 +18,7 @@ from typing import Any
 import penstock
 
 _FORMAT = 1
-_ROOMS = ("", "domain", "project", "checks", "sql", "sources", "sources/files", "exports")
+_ROOMS = ("", "domain", "project", "checks", "contracts", "sql", "sources", "sources/files", "exports")
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from penstock import registry
 from penstock.domain.layer import PRESETS
-from penstock.project import check_schema
+from penstock.project import check_schema, contract_schema
 from penstock.project.schema import ExportSpec, ExportsSpec, ProjectSpec, SourceSpec, SqlFrontMatter, TableSpec
 
 _DRAFT = "http://json-schema.org/draft-07/schema#"
@@ -30,6 +30,7 @@ def _of(model: type[BaseModel]) -> Schema:
 def _model() -> Schema:
     found = _of(SqlFrontMatter)
     found["properties"]["checks"] = check_schema.schema()
+    found["properties"]["contract"] = contract_schema.schema()
     return found
 
 
@@ -57,6 +58,7 @@ def _source() -> Schema:
     table["properties"]["columns"]["additionalProperties"] = _or({"$ref": "#/$defs/ColumnSpec"}, {"type": "string"})
     table["properties"]["columns"].pop("propertyNames", None)
     table["properties"]["checks"] = check_schema.schema()
+    table["properties"]["contract"] = contract_schema.schema()
     cases: list[Schema] = []
     for kind in registry.kinds("source"):
         definitions[f"{kind}_table"] = _joined(table, registry.source(kind).options_schema(), kind, definitions)

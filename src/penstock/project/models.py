@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from penstock.domain.relation import RelationName
 from penstock.errors import Location
 from penstock.project.checks import checks
+from penstock.project.contracts import of_model as contract_of
 from penstock.project.front_matter import of_sql
 from penstock.project.pieces import Mention, ModelPiece
 from penstock.project.problems import Problems
@@ -64,6 +65,7 @@ def sql_model(
         strategy=strategy,
         checks=checks(spec.checks, matter.document, ("checks",), problems),
         pii=tuple(spec.pii),
+        contract=contract_of(spec, matter.document, problems),
         max_quarantined=tolerance(spec.quarantine.max) if spec.quarantine else None,
     )
 

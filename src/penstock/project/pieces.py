@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from penstock.domain.check import Check, Tolerance
+from penstock.domain.contract import Contract
 from penstock.domain.environment import Environment
 from penstock.domain.export import Export
 from penstock.domain.layer import Layer, Materialization
@@ -70,6 +71,7 @@ class ModelPiece:
     strategy: Strategy = field(default_factory=Strategy)
     checks: tuple[Check, ...] = ()
     pii: tuple[str, ...] = ()
+    contract: Contract | None = None
     max_quarantined: Tolerance | None = None
 
 

@@ -7,6 +7,7 @@ import ast
 from penstock.domain.relation import RelationName
 from penstock.errors import Location
 from penstock.project.checks import checks
+from penstock.project.contracts import of_model as contract_of
 from penstock.project.front_matter import of_docstring
 from penstock.project.models import places
 from penstock.project.pieces import Mention, ModelPiece
@@ -71,6 +72,7 @@ def python_model(text: str, path: str, relation: RelationName, problems: Problem
         strategy=of_python(spec, document, problems),
         checks=checks(spec.checks, document, ("checks",), problems),
         pii=tuple(spec.pii),
+        contract=contract_of(spec, document, problems),
         max_quarantined=tolerance(spec.quarantine.max) if spec.quarantine else None,
     )
 

@@ -212,6 +212,7 @@ class TableSpec(BaseModel):
     checks: list[Any] = []
     quarantine: QuarantineSpec | None = None
     pii: Columns = []
+    contract: dict[str, Any] | None = None
 
 
 class SourceSpec(Strict):
@@ -279,6 +280,7 @@ class SqlFrontMatter(Strict):
     checks: list[Any] = []
     quarantine: QuarantineSpec | None = None
     pii: Columns = []
+    contract: dict[str, Any] | None = None
 
 
 class PythonFrontMatter(Strict):
@@ -296,3 +298,4 @@ class PythonFrontMatter(Strict):
     checks: list[Any] = []
     quarantine: QuarantineSpec | None = None
     pii: Columns = []
+    contract: dict[str, Any] | None = None

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from penstock.domain.relation import RelationName
-from penstock.domain.source import Cursor, ExtractKind, Source, SourceColumn, SourceTable
+from penstock.domain.source import Cursor, ExtractKind, Source, SourceTable
 from penstock.errors import Location
 from penstock.project.checks import checks
 from penstock.project.column_types import TIMES
+from penstock.project.contracts import of_table, personal, typed_columns
 from penstock.project.names import BOOKKEEPING, HISTORY, NAME_HINT, is_name
 from penstock.project.options import checked, known_kind
 from penstock.project.pieces import SourcePiece
@@ -55,6 +56,7 @@ def source(text: str, path: str, first_layer: str, problems: Problems) -> Source
             if known
             else {}
         )
+        contract = of_table(table, document, base, problems, table.owner or spec.owner)
         places[table_name] = document.at(*base, "as") if table.as_ else document.key(*base)
         tables.append(
             SourceTable(
@@ -66,10 +68,7 @@ def source(text: str, path: str, first_layer: str, problems: Problems) -> Source
                 key=tuple(table.key),
                 order_by=tuple(table.order_by),
                 cursor=rules.cursor(),
-                columns=tuple(
-                    SourceColumn(column, each.type, each.format, each.required)
-                    for column, each in table.columns.items()
-                ),
+                columns=typed_columns(table, contract),
                 rename=dict(table.rename),
                 allow_empty=table.allow_empty,
                 options=options or {},
@@ -80,7 +79,8 @@ def source(text: str, path: str, first_layer: str, problems: Problems) -> Source
                 effective=table.effective,
                 on_missing_column=table.on_missing_column,
                 checks=checks(table.checks, document, (*base, "checks"), problems),
-                pii=tuple(table.pii),
+                pii=personal(table.pii, contract),
+                contract=contract,
                 max_quarantined=tolerance(table.quarantine.max) if table.quarantine else None,
             )
         )

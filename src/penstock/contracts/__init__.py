@@ -1,0 +1,1 @@
+"""What contracts say of shapes, and of one another: pure functions."""
