@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.commands.backfill import backfill
+from penstock.commands.check import check
 from penstock.commands.export import export
 from penstock.commands.history import history
 from penstock.commands.land import land
@@ -19,6 +20,7 @@ from penstock.commands.show import show
 from penstock.commands.status import RelationStatus, status
 from penstock.commands.validate import Validation, validate
 from penstock.commands.verify import verify
+from penstock.domain.check_result import Checked
 from penstock.domain.plan import Plan
 from penstock.domain.rows import Rows
 from penstock.domain.run import RunReport
@@ -139,6 +141,10 @@ class Project:
     def verify(self, *select: str, deep: bool = False, wait: float = 10.0, now: datetime | None = None) -> Verification:
         """Recompute what is selected (nothing given: everything) and compare it with what is stored."""
         return verify(self.where, select, environment=self.environment, deep=deep, wait=wait, now=now)
+
+    def check(self, *select: str, wait: float = 10.0, now: datetime | None = None) -> Checked:
+        """Evaluate the checks of what is selected (nothing given: of everything) over what is published."""
+        return check(self.where, select, environment=self.environment, wait=wait, now=now)
 
     def query(self, sql: str, *, limit: int | None = None, wait: float = 10.0) -> Rows:
         """Unlike on the command line, all rows are given unless `limit` says otherwise."""

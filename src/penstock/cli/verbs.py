@@ -16,6 +16,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "backfill": ("penstock.cli.backfill:backfill", "Make a range of time of a model anew, partition by partition."),
     "rebuild": ("penstock.cli.run:rebuild", "Make the whole warehouse anew from the landing alone."),
     "verify": ("penstock.cli.verify:verify", "Recompute relations and compare; name the rows that differ."),
+    "check": ("penstock.cli.check:check", "Evaluate checks over what is published; show rows that fail."),
     "status": ("penstock.cli.status:status", "Each relation: rows, last commit, age, owner, state."),
     "history": ("penstock.cli.history:history", "The runs so far, or the steps of one run."),
     "show": ("penstock.cli.rows:show", "The first rows of a relation."),

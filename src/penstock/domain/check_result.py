@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from penstock.domain.relation import RelationName
-from penstock.errors import Location
+from penstock.errors import Location, Problem
 
 
 class CheckOutcome(StrEnum):
@@ -24,7 +24,7 @@ class CheckResult:
     """`scope`: whether all rows of the relation were judged, or those that came with this step. `rows`: how many that
     were, `failing`: how many of them fail; both None for a check that is not about single rows. `values`: what was
     measured. `message` says in words what was expected and found. `samples`: a few that fail, with the columns that
-    tell them apart."""
+    tell them apart. `owner`: whoever answers for the relation."""
 
     relation: RelationName
     name: str
@@ -39,19 +39,22 @@ class CheckResult:
     failing: int | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
     samples: tuple[Mapping[str, Any], ...] = ()
+    owner: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
     """What an evaluation on demand gave. `commit`: the last commit of the warehouse it looked at; `missing`: relations
-    with checks that are not built yet."""
+    with checks that are not built yet; `problems`: what could not be evaluated, and why."""
 
     environment: str
     commit: int
     results: tuple[CheckResult, ...]
     missing: tuple[RelationName, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
     @property
     def exit_code(self) -> int:
-        """3 when a check failed, else 0; warnings are none."""
-        return 3 if any(each.outcome is CheckOutcome.FAILED for each in self.results) else 0
+        """3 when a check failed or could not be evaluated, else 0; warnings are none."""
+        failed = any(each.outcome is CheckOutcome.FAILED for each in self.results)
+        return 3 if failed or self.problems else 0

@@ -31,17 +31,18 @@ PRIVATE = "pii"
 @dataclass(frozen=True, slots=True)
 class Checkable:
     """A relation with its checks. `key` tells its rows apart; `private` are columns whose values are not shown, None:
-    all of them."""
+    all of them. `owner` answers for it."""
 
     relation: RelationName
     checks: tuple[Check, ...]
     key: tuple[str, ...]
     private: tuple[str, ...] | None
+    owner: str | None = None
 
     @classmethod
     def of(cls, what: Model | SourceTable) -> Checkable:
         private = None if PRIVATE in map(str.lower, what.tags) else what.pii
-        return cls(what.relation, what.checks, what.key, private)
+        return cls(what.relation, what.checks, what.key, private, what.owner)
 
 
 def evaluate(
@@ -67,7 +68,7 @@ def _judged(session: Session, what: Checkable, wanted: Wanted, figures: Sequence
     found = values(wanted, figures)
     try:
         failing = found.get("failing") if wanted.select is None else session.query(wanted.select).rows[0][0]
-        result = verdict(wanted, found, failing)
+        result = replace(verdict(wanted, found, failing), owner=what.owner)
         if result.outcome is CheckOutcome.PASSED:
             return result
         select = samples(wanted, SAMPLES)

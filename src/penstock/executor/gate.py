@@ -91,9 +91,10 @@ def _fingerprint(of: Checkable) -> str:
 def problem(result: CheckResult) -> Problem:
     """A check that failed, with what there is to show."""
     shown = "; ".join(", ".join(f"{name} = {_text(value)}" for name, value in row.items()) for row in result.samples)
+    owner = f" (owner: {result.owner})" if result.owner else ""
     return Problem(
         "CHECK_FAILED",
-        f"{result.relation}: {result.name}: {result.message}" + (f": {shown}" if shown else ""),
+        f"{result.relation}{owner}: {result.name}: {result.message}" + (f": {shown}" if shown else ""),
         result.location,
         "what was published stays as it was; correct the data or the model, or change the check",
     )

@@ -277,7 +277,7 @@ def test_every_failing_check_is_told_at_once(folder: Any) -> None:
     model(folder, "key: id\nchecks:\n- positive: amount\n- not_null: mail\n- row_count: {max: 4}")
     orders(folder, *GOOD, "5,2026-11-02,-50,,")
     found = step(run(folder, 0))
-    assert [problem.message.split(": ")[1] for problem in found.problems] == [
+    assert [problem.message.split("): ", 1)[1].split(": ")[0] for problem in found.problems] == [
         "positive(amount)", "not_null(mail)", "row_count",
     ]  # fmt: skip
     assert [problem.location.line for problem in found.problems] == [4, 5, 6]
