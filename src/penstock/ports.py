@@ -199,7 +199,11 @@ class StateStore(Protocol):
     def steps(self, run: str) -> Sequence[Mapping[str, Any]]: ...
 
     def targets(self) -> Sequence[Mapping[str, Any]]:
-        """How things stand: for each target the last step's status, and its rows and commit."""
+        """How things stand: for each target the last step's status, and its rows, commit and accounting."""
+
+    def checks(self, points: int) -> Sequence[Mapping[str, Any]]:
+        """What came of each check when it was evaluated last, and under `points` of the last times (at most so many,
+        the oldest first). Values are JSON's."""
 
     def get(self, key: str) -> str | None: ...
 

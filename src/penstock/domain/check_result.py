@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -40,6 +40,24 @@ class CheckResult:
     values: Mapping[str, Any] = field(default_factory=dict)
     samples: tuple[Mapping[str, Any], ...] = ()
     owner: str | None = None
+
+
+def folded(results: Sequence[CheckResult]) -> CheckResult:
+    """One result of several that one check gave in one run, in their order (a step loads several batches, a backfill
+    makes several partitions). Of rows that came, all are counted together, and what is worst is told; what was asked
+    of the whole relation holds as it was asked last."""
+    last = results[-1]
+    if last.scope == "all" or last.rows is None:
+        return last
+    came = [each for each in results if each.scope == "came" and each.rows is not None]
+    worst = max(came, key=lambda each: _SEVERITY.index(each.outcome))
+    rows, failing = sum(each.rows or 0 for each in came), sum(each.failing or 0 for each in came)
+    with_failing = sum(bool(each.failing) for each in came)
+    message = f"{worst.message}; {failing:,} of {rows:,} in all that came" if with_failing > 1 else worst.message
+    return replace(worst, rows=rows, failing=failing, message=message)
+
+
+_SEVERITY = (CheckOutcome.PASSED, CheckOutcome.WARNED, CheckOutcome.FAILED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,4 +19,17 @@ MIGRATIONS = (
     );
     CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL);
     """,
+    """
+    CREATE TABLE checks (
+        id INTEGER PRIMARY KEY, relation TEXT NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL, dimension TEXT NOT NULL,
+        on_fail TEXT NOT NULL, outcome TEXT NOT NULL, scope TEXT NOT NULL, rows INTEGER, failing INTEGER,
+        message TEXT NOT NULL, location TEXT NOT NULL, figures TEXT, samples TEXT, run TEXT NOT NULL,
+        evaluated TEXT NOT NULL, UNIQUE (relation, name)
+    );
+    CREATE TABLE check_results (
+        check_id INTEGER NOT NULL, run TEXT NOT NULL, evaluated TEXT NOT NULL, outcome TEXT NOT NULL, rows INTEGER,
+        failing INTEGER, figures TEXT, PRIMARY KEY (check_id, run)
+    ) WITHOUT ROWID;
+    ALTER TABLE targets ADD COLUMN accounting TEXT;
+    """,
 )

@@ -19,9 +19,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from penstock.domain.check_result import CheckResult, folded
 from penstock.domain.run import RunReport, Status, StepResult
 from penstock.embedded.home import usable
 from penstock.errors import DriverError, StateError
+from penstock.state import results
 from penstock.state.migrations import MIGRATIONS
 
 FILE = "state.sqlite"
@@ -43,6 +45,8 @@ class SqliteState:
             path.parent.mkdir(parents=True, exist_ok=True)
         self._waiting: list[tuple[Any, ...]] = []
         self._noted: dict[str, str] = {}
+        self._results: dict[tuple[str, str, str], list[CheckResult]] = {}
+        self._unwritten: dict[tuple[str, str, str], str] = {}
         self._position = 0
         self._flushed: datetime | None = None
         with _told(path):
@@ -130,6 +134,10 @@ class SqliteState:
                 result.seconds, result.rows, result.commit, json.dumps(dict(result.accounting)), problems, _time(now),
             )
         )  # fmt: skip
+        for found in result.checks:
+            key = (run, str(found.relation), found.name)
+            self._results.setdefault(key, []).append(found)
+            self._unwritten[key] = _time(now)
         self._flushed = self._flushed or now
         if len(self._waiting) >= GROUP or (now - self._flushed).total_seconds() >= 1:
             self._flush()
@@ -143,7 +151,10 @@ class SqliteState:
             connection.executemany(f"INSERT INTO steps VALUES ({marks})", self._waiting)
             connection.executemany(_TARGET, [_as_target(step) for step in self._waiting])
             connection.executemany(_FACT, list(self._noted.items()))
+            for key, evaluated in self._unwritten.items():
+                results.write(connection, key[0], folded(self._results[key]), evaluated)
         self._waiting.clear()
+        self._unwritten.clear()
         self._noted.clear()
 
     def finish_run(self, report: RunReport) -> None:
@@ -179,6 +190,10 @@ class SqliteState:
     def targets(self) -> Sequence[Mapping[str, Any]]:
         return self._rows("SELECT *, commit_number AS 'commit' FROM targets ORDER BY target")
 
+    def checks(self, points: int) -> Sequence[Mapping[str, Any]]:
+        with _told(self._path):
+            return results.read(self._connection, points)
+
     def _rows(self, sql: str, *values: object) -> list[dict[str, Any]]:
         with _told(self._path):
             return [dict(row) for row in self._connection.execute(sql, values)]
@@ -207,20 +222,23 @@ _FACT = "INSERT OR REPLACE INTO facts VALUES (?, ?)"
 
 
 _TARGET = """
-    INSERT INTO targets VALUES (:step, :kind, :target, :status, :reason, :run, :finished, :rows, :commit, :changed)
+    INSERT INTO targets VALUES
+        (:step, :kind, :target, :status, :reason, :run, :finished, :rows, :commit, :changed, :accounting)
     ON CONFLICT (step) DO UPDATE SET status = excluded.status, reason = excluded.reason, run = excluded.run,
         finished = excluded.finished, rows = coalesce(excluded.rows, rows),
-        commit_number = coalesce(excluded.commit_number, commit_number), changed = coalesce(excluded.changed, changed)
+        commit_number = coalesce(excluded.commit_number, commit_number), changed = coalesce(excluded.changed, changed),
+        accounting = coalesce(excluded.accounting, accounting)
 """
 """A step that failed or had nothing to do leaves standing what an earlier one made."""
 
 
 def _as_target(step: tuple[Any, ...]) -> dict[str, Any]:
-    run, _, name, kind, target, status, reason, _, rows, commit, _, _, finished = step
+    run, _, name, kind, target, status, reason, _, rows, commit, accounting, _, finished = step
     done = status is Status.SUCCESS
     return {
         "step": name, "kind": kind, "target": target, "status": status, "reason": reason, "run": run,
         "finished": finished, "rows": rows if done else None, "commit": commit, "changed": finished if done else None,
+        "accounting": accounting if done and accounting != "{}" else None,
     }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from penstock.cli.encode import document, plain
+from penstock.domain.encode import document, plain
 from penstock.domain.relation import RelationName
 from penstock.domain.run import Status
 
