@@ -15,6 +15,7 @@ from penstock.commands.land import land
 from penstock.commands.plan import plan
 from penstock.commands.query import query
 from penstock.commands.rebuild import rebuild
+from penstock.commands.report import report
 from penstock.commands.run import run
 from penstock.commands.show import show
 from penstock.commands.status import RelationStatus, status
@@ -22,6 +23,7 @@ from penstock.commands.validate import Validation, validate
 from penstock.commands.verify import verify
 from penstock.domain.check_result import Checked
 from penstock.domain.plan import Plan
+from penstock.domain.quality import QualityReport
 from penstock.domain.rows import Rows
 from penstock.domain.run import RunReport
 from penstock.domain.verification import Verification
@@ -131,6 +133,10 @@ class Project:
 
     def history(self, *, limit: int = 20, run: str | None = None) -> tuple[Mapping[str, Any], ...]:
         return history(self.where, environment=self.environment, limit=limit, run=run)
+
+    def report(self, *, html: str | Path | None = None) -> QualityReport:
+        """How the data stands after the last run; `html`: a file to write the page to."""
+        return report(self.where, environment=self.environment, html=None if html is None else Path(html)).report
 
     def show(
         self, relation: str, *, limit: int | None = 20, at: str | int | datetime | None = None, wait: float = 10.0

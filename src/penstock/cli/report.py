@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from typing import Any
 
 from penstock.cli.encode import plain
 from penstock.cli.failure import indented
-from penstock.cli.output import Table, count, note, style, things, write, write_json, write_table
+from penstock.cli.output import Table, count, note, printable, style, things, write, write_json, write_table
+from penstock.domain.check_result import CheckOutcome, CheckResult, folded
 from penstock.domain.run import RunReport, Status, StepResult
 
 DONE = {"land": "landed", "load": "loaded", "build": "built", "export": "exported"}
@@ -28,6 +30,8 @@ def write_report(report: RunReport, *, as_json: bool) -> int:
     _rows_apart(changed)
     _files(changed)
     failures(report)
+    warned(report)
+    _judged(report)
     write(summary(report))
     return report.exit_code
 
@@ -75,6 +79,39 @@ def failures(report: RunReport) -> None:
     skipped = [result.target for result in report.steps if result.status is Status.SKIPPED]
     if skipped:
         write(f"skipped, because something they need failed: {', '.join(skipped)}\n")
+
+
+def warned(report: RunReport) -> None:
+    """Checks that do not hold and let everything through all the same."""
+    found = [each for each in judged(report) if each.outcome is CheckOutcome.WARNED]
+    for each in found:
+        head = style("warned:", fg="yellow", bold=True)
+        write(f"{head} {each.relation}: {printable(each.name)}: {printable(each.message)}\n    at {each.location}")
+    if found:
+        write("")
+
+
+def judged(report: RunReport) -> list[CheckResult]:
+    """What came of each check that the run has evaluated."""
+    found: dict[tuple[str, str], list[CheckResult]] = {}
+    for step in report.steps:
+        for each in step.checks:
+            found.setdefault((str(each.relation), each.name), []).append(each)
+    return [folded(several) for several in found.values()]
+
+
+def _judged(report: RunReport) -> None:
+    """`checks: 41 passed, 1 warned; 3 rows quarantined`"""
+    outcomes = Counter(each.outcome for each in judged(report))
+    parts = [f"{outcomes[outcome]:,} {outcome.value}" for outcome in CheckOutcome if outcomes[outcome]]
+    rows = sum(step.accounting.get("quarantined", 0) for step in report.steps)
+    apart = f"{things(rows, 'row')} quarantined" if rows else ""
+    if parts:
+        write(f"checks: {'; '.join(filter(None, (', '.join(parts), apart)))}")
+    if report.quality:
+        write(f"quality report: {report.quality}")
+    for problem in report.notes:
+        note(f"{style('note:', sys.stderr, fg='yellow', bold=True)} {indented(problem).lstrip()}")
 
 
 def summary(report: RunReport) -> str:

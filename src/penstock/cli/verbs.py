@@ -19,6 +19,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "check": ("penstock.cli.check:check", "Evaluate checks over what is published; show rows that fail."),
     "status": ("penstock.cli.status:status", "Each relation: rows, last commit, age, owner, state."),
     "history": ("penstock.cli.history:history", "The runs so far, or the steps of one run."),
+    "report": ("penstock.cli.quality:report", "How the data stands by its checks: scores, failures, trends, a page."),
     "show": ("penstock.cli.rows:show", "The first rows of a relation."),
     "query": ("penstock.cli.rows:query", "Run one read-only SELECT on the warehouse."),
     "schema": ("penstock.cli.schema:schema", "Write JSON Schemas, so that editors complete and check the YAML files."),

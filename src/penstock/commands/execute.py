@@ -12,6 +12,7 @@ from pathlib import Path
 from penstock import registry
 from penstock.commands.identity import run_id
 from penstock.commands.observe import observe
+from penstock.commands.report import after_run, changed
 from penstock.commands.revision import revision
 from penstock.commands.signals import noted
 from penstock.commands.workspace import Workspace, utc_now
@@ -28,6 +29,7 @@ from penstock.executor.catalogue import Catalogue
 from penstock.executor.compiled import UNKNOWN, Compiler
 from penstock.executor.compiled import folder as compiled
 from penstock.executor.export import export
+from penstock.executor.held import held
 from penstock.executor.land import land
 from penstock.executor.load import load
 from penstock.executor.prune import prune
@@ -137,14 +139,15 @@ def execute(
         warehouse.close()
         if after is not None:
             after(walked, state)
-        return walked.report
+        return after_run(space, state, walked.report, walked.held)
 
 
 @dataclass(frozen=True, slots=True)
 class Walked:
     """What came of a walk: its report, the last commit number afterwards, whether there were new commits; the stamp of
     each source table when the walk was planned, the batches that are loaded now; whether what is in the warehouse
-    depends on the time by more than stamps."""
+    depends on the time by more than stamps; how many rows of each relation are in quarantine, None when that cannot
+    have changed."""
 
     report: RunReport
     last: int
@@ -152,6 +155,7 @@ class Walked:
     sources: Mapping[str, str]
     loaded: Collection[str]
     timed: bool
+    held: Mapping[str, int] | None = None
 
 
 def walk_in(space: Workspace, request: Request, warehouse: Warehouse, state: StateStore, *, mirrored: bool) -> Walked:
@@ -184,6 +188,7 @@ def walk_in(space: Workspace, request: Request, warehouse: Warehouse, state: Sta
         {table: pending.stamp for table, pending in observed.pending.items()},
         after.loaded,
         any(reach_of.uses_time(model) or "@" in _made_from(after, model) for model in space.project.models),
+        held(session) if changed(report) else None,
     )
 
 

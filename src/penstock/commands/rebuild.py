@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from penstock.commands.execute import LAST_COMMIT, Request, ignore, kinds, walk_in
+from penstock.commands.execute import LAST_COMMIT, Request, Walked, ignore, kinds, walk_in
+from penstock.commands.report import after_run
 from penstock.commands.run import SETTLED
 from penstock.commands.workspace import Workspace, open_workspace, utc_now
 from penstock.domain.event import RunFinished, RunStarted
@@ -51,12 +52,14 @@ def rebuild(
     )
     state = space.state()
     try:
-        report = _build(space, request, state)
+        walked = _build(space, request, state)
+        report = walked.report
         if report.status in OK:
             then = replace(request, keep=kinds(ExportStep), run=report.run, emit=_gone_on(listen))
             report = _export(space, then, state, report)
+        report = after_run(space, state, report, walked.held)
     except _NotBuilt as stopped:
-        report = stopped.report
+        report = after_run(space, state, stopped.report, None)
     finally:
         state.close()
     listen(RunFinished(report))
@@ -83,7 +86,7 @@ def _gone_on(listen: Emit) -> Emit:
     return hear
 
 
-def _build(space: Workspace, request: Request, state: StateStore) -> RunReport:
+def _build(space: Workspace, request: Request, state: StateStore) -> Walked:
     with space.engine.rebuilding(space.options("rebuild", wait=request.wait)) as options:
         warehouse = space.engine.open(options)
         try:
@@ -98,7 +101,7 @@ def _build(space: Workspace, request: Request, state: StateStore) -> RunReport:
         state.put(SETTLED, "")
         reach("rebuild.before_swap")
     reach("rebuild.swapped")
-    return walked.report
+    return walked
 
 
 def _export(space: Workspace, request: Request, state: StateStore, built: RunReport) -> RunReport:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 RETENTION = 7 * 86400.0
 """Seconds."""
+REPORTS = 30
+"""Runs whose quality reports are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +18,8 @@ class Environment:
     `home` is its folder (landing, state, exports and, for DuckDB, the warehouse file), relative to the project unless
     absolute. `roots` replaces the root of a source by name. `threads` bounds the steps that run at once,
     `memory_limit` (DuckDB syntax, `4GB`) what the engine may use; None leaves the engine's default. `retention` is how
-    long changes of relations are kept, in seconds, so that they can be shown as they were.
+    long changes of relations are kept, in seconds, so that they can be shown as they were;
+    `keep_reports` of how many runs the quality reports are kept.
     """
 
     name: str
@@ -26,3 +29,4 @@ class Environment:
     memory_limit: str | None = None
     roots: Mapping[str, str] = field(default_factory=dict)
     retention: float = RETENTION
+    keep_reports: int = REPORTS

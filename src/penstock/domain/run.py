@@ -51,7 +51,8 @@ class StepResult:
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """The result of a run: steps in the order they ended."""
+    """The result of a run: steps in the order they ended. `quality`: the page of the quality report it has written.
+    `notes`: what went wrong beside the run and has changed nothing of how it ended."""
 
     run: str
     environment: str
@@ -59,6 +60,8 @@ class RunReport:
     started: datetime
     finished: datetime
     steps: tuple[StepResult, ...]
+    quality: str | None = None
+    notes: tuple[Problem, ...] = ()
 
     @property
     def exit_code(self) -> int:

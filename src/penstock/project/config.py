@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 from penstock import registry
-from penstock.domain.environment import RETENTION, Environment
+from penstock.domain.environment import REPORTS, RETENTION, Environment
 from penstock.domain.project import Scalar
 from penstock.errors import Location
 from penstock.project.layers import layers
@@ -60,7 +60,18 @@ def _environments(spec: ProjectSpec, document: Document, problems: Problems) -> 
             )
         homes[normal] = name
         roots = {source: root.root for source, root in each.sources.items()}
-        found.append(Environment(name, each.engine, home, each.threads, each.memory_limit, roots, _retention(each)))
+        found.append(
+            Environment(
+                name,
+                each.engine,
+                home,
+                each.threads,
+                each.memory_limit,
+                roots,
+                _retention(each),
+                each.keep_reports or REPORTS,
+            )
+        )
     return tuple(found)
 
 

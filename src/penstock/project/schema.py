@@ -136,6 +136,7 @@ class EnvironmentSpec(Strict):
     threads: Annotated[int, Field(ge=1, le=1024)] | None = None
     memory_limit: Annotated[str, AfterValidator(_memory)] | None = None
     retention: Annotated[str | int | float, AfterValidator(_retention)] | None = None
+    keep_reports: Annotated[int, Field(ge=1, le=10_000)] | None = None
     sources: dict[str, RootSpec] = {}
 
 
