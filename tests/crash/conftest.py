@@ -36,7 +36,8 @@ tables:
   products: {path: products.csv, extract: full, key: product_id}
 """,
     "sources/web.yml": "source: web\nroot: inbox\ntables:\n  visits: {path: visits_*.csv, extract: append}\n",
-    "models/stg/sales.sql": "SELECT order_id, product_id, quantity FROM raw.orders\n",
+    "models/stg/sales.sql": "/*---\nchecks: [{not_null: order_id}, {range: {column: quantity, max: 100}}]\n---*/\n"
+    "SELECT order_id, product_id, quantity FROM raw.orders\n",
     "models/bus/enriched.sql": """/*---
 materialization: view
 ---*/
