@@ -185,7 +185,7 @@ def test_a_gate_that_failed(shop: Any) -> None:
     assert (told.status, told.summary.failed, told.summary.pass_rate) == ("failed", 1, 80.0)
     (failure,) = told.failures
     assert (failure.test, failure.model, failure.owner) == ("range(amount)", "stg.orders", "sales")
-    assert failure.message == "expected amount at most 100: 1 of 2 row fails"
+    assert failure.message == "expected amount at most 100: 1 of 2 rows fails"
     assert failure.samples == [{"id": 2, "amount": 999}]
     assert told.relations[2].score == 87.5, "half of the rows fail one of four checks"
     assert "✕</span> failed" in written(shop, "latest.html")
@@ -318,11 +318,11 @@ def test_on_the_command_line(shop: Any, tmp_path: Path, capsys: pytest.CaptureFi
     out = capsys.readouterr().out
     assert "checks: 4 passed, 1 failed; 1 row quarantined" in out
     assert "quality report: " in out
-    assert "range(amount): expected amount at most 100: 1 of 2 row fails: id = 2, amount = 500 [CHECK_FAILED]" in out
+    assert "range(amount): expected amount at most 100: 1 of 2 rows fails: id = 2, amount = 500 [CHECK_FAILED]" in out
     assert command_line(["report", *at, "--html", str(tmp_path / "q.html")]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split()[:3] == ["layer", "score", "completeness"]
-    assert "failed: stg.orders: range(amount): expected amount at most 100: 1 of 2 row fails" in lines
+    assert "failed: stg.orders: range(amount): expected amount at most 100: 1 of 2 rows fails" in lines
     assert lines[-2].endswith("in dev: 80.0 % of checks pass: 4 passed, 1 failed; 1 row in quarantine")
     assert lines[-1] == f"page: {tmp_path / 'q.html'}"
     assert command_line(["report", *at, "--json"]) == 0
