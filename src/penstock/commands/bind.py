@@ -127,6 +127,7 @@ def known_columns(space: Workspace, table: SourceTable) -> tuple[Column, ...] | 
 
 
 def _source(table: SourceTable, found: Sequence[Column] | None, bound: Bound, session: Session) -> None:
+    found = _agreed(table, found)
     if found is None:
         bound.note_list.append(
             f"{table.relation}: columns are not known before it is landed; its readers are unchecked"
@@ -138,6 +139,15 @@ def _source(table: SourceTable, found: Sequence[Column] | None, bound: Bound, se
     _create(table.stored, (*own, *meta), bound, session)
     if table.key:
         _create(table.relation, (*own, meta[0]), bound, session)
+
+
+def _agreed(table: SourceTable, found: Sequence[Column] | None) -> Sequence[Column] | None:
+    """The columns that are known, and those that are agreed upon, whether or not any batch had them."""
+    if table.contract is None:
+        return found
+    there = {column.name.lower() for column in found or ()}
+    promised = [Column(each.name, each.type) for each in table.contract.columns if each.name.lower() not in there]
+    return (*(found or ()), *promised)
 
 
 def _model(space: Workspace, model: Model, bound: Bound, session: Session) -> None:

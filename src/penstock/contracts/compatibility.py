@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from penstock.contracts.types import TypeUnknown, parse, refused
+from penstock.domain.column_type import TypeUnknown, parse, refused
 from penstock.domain.contract import Compatibility, Contract, ContractColumn
 
 What = Literal["added", "removed", "type", "nullable", "not_null", "key", "pii", "default"]

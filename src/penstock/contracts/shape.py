@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from penstock.contracts.types import TypeUnknown, parse, refused
+from penstock.domain.column_type import TypeUnknown, parse, refused
 from penstock.domain.contract import Contract
 from penstock.domain.relation import Column
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from penstock.domain.batch import Manifest
+from penstock.domain.column_type import is_same
 from penstock.domain.relation import Column
 from penstock.domain.source import ExtractKind, SourceTable
 from penstock.errors import DataError
+from penstock.executor.conforming import conformed
 from penstock.executor.ledger import QUARANTINE
 from penstock.materializations import history, maintain, versions
 from penstock.ports import Session
@@ -50,7 +52,8 @@ class Loading:
 
     `log` is told which row images left (-1) and entered (+1) a table that was there, as FROM items with columns of
     these names; `widen`, before that, which columns it is about to be given. `readers` gives the models that read
-    columns of these names."""
+    columns of these names. `aged`: whether a batch is older than the contract of its table. `retype` is told of a
+    column that is about to be given another type."""
 
     session: Session
     run: str
@@ -58,6 +61,8 @@ class Loading:
     log: Callable[[Sequence[str], Sequence[tuple[int, str]]], None] = lambda names, rows: None
     widen: Callable[[Sequence[Column]], None] = lambda added: None
     readers: Callable[[Sequence[str]], Sequence[str]] = lambda names: ()
+    aged: Callable[[Manifest], bool] = lambda batch: False
+    retype: Callable[[Column], None] = lambda column: None
 
 
 def load_batch(table: SourceTable, batch: Manifest, data: str, loading: Loading, *, present: bool) -> Counts:
@@ -69,6 +74,12 @@ def load_batch(table: SourceTable, batch: Manifest, data: str, loading: Loading,
     at = batch.processing_ts.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
     before = _stored_columns(table, session) if present else None
     found = session.describe(f"SELECT * EXCLUDE (file_row_number) FROM {landed}")
+    if table.contract is not None:
+        form = conformed(
+            table, table.contract, batch.id, found, before or (), readers=loading.readers, aged=loading.aged(batch)
+        )
+        landed, found = form.landed(landed), (*found, *(column for column, _ in form.filled))
+        table, before = form.table(table), _retyped(table, before, form.widened, loading)
     _check_key(table, batch, found)
     gone = _gone(before or (), found)
     if gone and table.on_missing_column == "null":
@@ -92,6 +103,18 @@ def load_batch(table: SourceTable, batch: Manifest, data: str, loading: Loading,
         (batch.id, str(table.relation), batch.sha256, at, *counts.as_dict().values(), loading.run, loading.now),
     )
     return counts
+
+
+def _retyped(
+    table: SourceTable, before: tuple[Column, ...] | None, wider: Sequence[Column], loading: Loading
+) -> tuple[Column, ...] | None:
+    """Give stored columns a wider type, as the contract allows."""
+    for column in wider:
+        loading.retype(column)
+        name = identifier(column.name)
+        loading.session.execute(f"ALTER TABLE {history.stored(table)} ALTER COLUMN {name} TYPE {column.type}")
+    types = {column.name.lower(): column.type for column in wider}
+    return before and tuple(Column(each.name, types.get(each.name.lower(), each.type)) for each in before)
 
 
 def _check_key(table: SourceTable, batch: Manifest, found: Sequence[Column]) -> None:
@@ -251,7 +274,7 @@ def _fit(coming: history.Incoming, before: Sequence[Column], loading: Loading) -
     known = {column.name.lower(): column for column in before}
     arriving = {column.name.lower(): column for column in coming.columns}
     for name, column in arriving.items():
-        if name in known and known[name].type != column.type:
+        if name in known and not is_same(known[name].type, column.type):
             raise DataError(
                 f"{coming.table.relation}.{column.name}: expected {known[name].type} as in earlier batches, "
                 f"found {column.type} in {coming.batch}",

@@ -35,6 +35,13 @@ class Catalogue:
                 self._changed.discard(relation)
             return self._found.get(relation)
 
+    def gone(self, relation: RelationName) -> None:
+        """The relation is no longer there."""
+        with self._guard:
+            self._changed.discard(relation)
+            if self._found is not None:
+                self._found.pop(relation, None)
+
     def changed(self, relation: RelationName) -> None:
         """The relation is there and its columns may be others now."""
         with self._guard:

@@ -23,6 +23,7 @@ class TableLog:
         self._relation = relation
         self._name = changelog.name_of(relation)
         self.rows: int | None = None
+        self._begins_anew = False
 
     def widen(self, added: Sequence[Column]) -> None:
         """The relation is about to be given these columns."""
@@ -32,10 +33,16 @@ class TableLog:
             for column in added:
                 self._session.execute(changelog.add_column(self._relation, column))
 
+    def retype(self, column: Column) -> None:
+        """The relation is about to give this column another type: what was logged before is no longer of its kind."""
+        self._begins_anew = True
+        self._transaction.on_commit(lambda: self._work.catalogue.changed(self._relation))
+        self._transaction.on_commit(lambda: self._work.catalogue.gone(self._name))
+
     def write(self, names: Sequence[str], rows: Sequence[tuple[int, str]]) -> None:
         """Log row images: signs and FROM items that have the columns `names`. Takes the transaction's number."""
         work, session = self._work, self._session
-        if not work.is_logged(self._relation):
+        if not work.is_logged(self._relation) or self._begins_anew:
             return
         if work.catalogue.columns(session, self._name) is None:
             session.execute(changelog.create(self._relation))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from penstock.domain.batch import Manifest
 from penstock.domain.check_result import CheckResult
@@ -86,9 +87,15 @@ def _load(step: LoadStep, batches: Sequence[Manifest], work: Work, *, again: boo
         log = TableLog(work, session, transaction, table.stored)
         present, total = there, Counts()
         for batch, data in zip(batches, files, strict=True):
-            loading = Loading(session, work.run, work.now(), readers=lambda names: work.reach.readers(table, names))
+            loading = Loading(
+                session,
+                work.run,
+                work.now(),
+                readers=lambda names: work.reach.readers(table, names),
+                aged=lambda batch: _is_aged(table, batch, work),
+            )
             if there:
-                loading = replace(loading, log=log.write, widen=log.widen)
+                loading = replace(loading, log=log.write, widen=log.widen, retype=log.retype)
             total.add(load_batch(table, batch, data, loading, present=present))
             present = True
         reach("load.before_ledger")
@@ -106,6 +113,17 @@ def _load(step: LoadStep, batches: Sequence[Manifest], work: Work, *, again: boo
         reach("load.before_commit")
     reach("load.committed")
     return total, number, rows, checks
+
+
+def _is_aged(table: SourceTable, batch: Manifest, work: Work) -> bool:
+    """Whether a batch came before the columns of the contract were agreed upon."""
+    if table.contract is None:
+        return False
+    held = (each for each in work.contracts.history(table.relation) if each.contract.shape == table.contract.shape)
+    first = next(held, None)
+    if first is None:
+        return batch.id in work.ledger.loaded
+    return batch.processing_ts < datetime.fromisoformat(first.since).replace(tzinfo=UTC)
 
 
 def _came(table: SourceTable, batch: Manifest) -> str:

@@ -54,12 +54,21 @@ def normal(declared: str) -> str:
     upper = " ".join(declared.upper().split())
     parts = _TYPE.fullmatch(upper)
     if parts is None:
-        return upper
+        return _nested(declared, upper)
     name, lists = ALIASES.get(parts["name"], parts["name"]), parts["lists"]
     if name in {"DECIMAL", "NUMERIC"}:
         width, scale = (parts["first"], parts["second"] or "0") if parts["first"] else ("18", "3")
         return f"DECIMAL({width},{scale}){lists}"
     return name + lists
+
+
+def _nested(declared: str, otherwise: str) -> str:
+    from penstock.domain.column_type import TypeUnknown, parse
+
+    try:
+        return str(parse(declared, written=True))
+    except TypeUnknown:
+        return otherwise
 
 
 def longest(declared: str) -> int | None:
@@ -120,8 +129,19 @@ def _reading(name: str, wanted: str, pattern: str | None) -> tuple[str, str, str
         return value, fits, f"{same} AND {within}" if wanted in {"DATE", "TIMESTAMP"} else None
     if wanted.endswith("]"):  # 1.9 in a list of integers would become 2
         printed = f"regexp_replace(CAST({value} AS VARCHAR), '\\s', '', 'g')"
-        return value, f"({printed} = regexp_replace({name}, '\\s', '', 'g'))", None
+        same = f"({printed} = regexp_replace({name}, '\\s', '', 'g'))"
+        inner, fits = _from_json(name, wanted)
+        return f"CASE WHEN json_valid({name}) THEN {inner} ELSE {value} END", f"({same} OR {fits})", None
+    if wanted.startswith(("STRUCT(", "MAP(")):
+        return *_from_json(name, wanted), None
     return value, f"{value} IS NOT NULL", None
+
+
+def _from_json(name: str, wanted: str) -> tuple[str, str]:
+    from penstock.domain.column_type import parse
+    from penstock.materializations.nested import reading
+
+    return reading(name, parse(wanted), lambda text, kind: _reading(text, kind, None)[:2])
 
 
 _SHAPES = {

@@ -121,16 +121,15 @@ class Reach:
 
     def _carrying(self, relations: Sequence[RelationName], names: Sequence[str]) -> set[RelationName]:
         from penstock.graph.order import order
-        from penstock.sql.tokens import tokens
 
         wanted = {name.lower() for name in names} | {"*"}
         carrying = set(relations)
         for name in order(self.models, {model.relation: model.reads for model in self._project.models}):
             model = self.models[name]
-            if not carrying.isdisjoint(model.reads):
-                words = {token.text.strip('"').lower() for token in tokens(model.sql)}
-                if model.language == "python" or words & wanted:
-                    carrying.add(name)
+            if carrying.isdisjoint(model.reads):
+                continue
+            if model.language == "python" or _words(model.sql) & wanted:
+                carrying.add(name)
         return carrying
 
     def fingerprint(self, model: Model) -> str:
@@ -162,3 +161,19 @@ class Reach:
             known = (model.fingerprint, self.materialization(model), *values, *views)
             self._definitions[model.relation, timeless] = known
         return known
+
+
+def _words(sql: str) -> set[str]:
+    """Every word of a query, and `*` if it takes whole rows somewhere. The star of `count(*)` and of a product is none
+    of these; `FROM t` without SELECT is."""
+    from penstock.sql.tokens import significant
+
+    found = [token.text.strip('"').lower() for token in significant(sql)]
+    words = {"*"} if "natural" in found else set()
+    for word, before, first in zip(found, ["(", *found], ["", "", *found], strict=False):
+        star = before in ("select", ",", ".", "distinct", "all") or (before == "(" and first == "columns")
+        if (word == "*" and star) or (word == "from" and before == "("):
+            words.add("*")
+        elif word != "*":
+            words.add(word)
+    return words

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from penstock.contracts.types import TypeUnknown, parse
+from penstock.domain.column_type import TypeUnknown, parse
 from penstock.domain.contract import Compatibility, Mode
 from penstock.project.schema import ColumnName, Columns, Strict, Text
 

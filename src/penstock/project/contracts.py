@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from penstock.contracts.types import parse
 from penstock.domain.check import Check
+from penstock.domain.column_type import parse
 from penstock.domain.contract import Contract, ContractColumn
 from penstock.domain.source import SourceColumn
 from penstock.project.contract_schema import ContractColumnSpec, ContractSpec

@@ -17,7 +17,7 @@ from typing import Any, get_args
 import pytest
 
 from penstock.contracts.compatibility import compare, verdict
-from penstock.contracts.types import Enumerated, Listed, Scalar, Struct, Type, parse
+from penstock.domain.column_type import Enumerated, Listed, Scalar, Struct, Type, parse
 from penstock.domain.contract import Compatibility, Contract, ContractColumn
 
 

@@ -58,7 +58,9 @@ def check_declared(table: SourceTable, names: Sequence[str], path: str) -> None:
     there = {folded(name) for name in names}
     wanted = [*table.key, *table.order_by, *((table.effective,) if table.effective else ())]
     if table.on_missing_column == "refuse":
-        wanted += [*(column.name for column in table.columns), *table.rename.values()]
+        declared = [*(column.name for column in table.columns), *table.rename.values()]
+        # What the contract says of a column that is missing is asked when the batch is loaded.
+        wanted += [name for name in declared if table.contract is None or table.contract.column(name) is None]
     if table.cursor is not None:
         wanted.append(table.cursor.column)
     missing = [name for name in dict.fromkeys(wanted) if folded(name) not in there]

@@ -7,7 +7,7 @@ from itertools import product
 import duckdb
 import pytest
 
-from penstock.contracts.types import SIGNED, UNSIGNED, TypeUnknown, parse, reads_as
+from penstock.domain.column_type import SIGNED, UNSIGNED, TypeUnknown, parse, reads_as
 
 SAMPLES: dict[str, list[str]] = {
     **{name: [f"{-(2**bits)}", "0", f"{2**bits - 1}"] for name, bits in SIGNED.items() if name != "HUGEINT"},

@@ -91,8 +91,18 @@ class Enumerated:
 Type = Scalar | Listed | Struct | Mapped | Enumerated
 
 
+_RESERVED = """all analyse analyze and any array as asc asymmetric both case cast check collate column constraint create
+    default deferrable desc describe distinct do else end except false fetch for foreign from grant group having in
+    initially intersect into lambda lateral leading limit not null offset on only or order pivot pivot_longer
+    pivot_wider placing primary qualify references returning select show some summarize symmetric table then to trailing
+    true union unique unpivot using variadic when where window with"""
+RESERVED = frozenset(_RESERVED.split())
+"""Words that are no names unless they are quoted."""
+
+
 def _quoted(name: str) -> str:
-    return name if re.fullmatch("[a-z_][a-z0-9_]*", name) else '"' + name.replace('"', '""') + '"'
+    plain = re.fullmatch("[a-z_][a-z0-9_]*", name) and name not in RESERVED
+    return name if plain else '"' + name.replace('"', '""') + '"'
 
 
 @cache
@@ -100,6 +110,16 @@ def parse(text: str, written: bool = False) -> Type:
     """`int` → INTEGER, `numeric(12, 2)` → DECIMAL(12,2), `decimal` → DECIMAL(18,3), `struct(a bigint)[]`. Raises
     TypeUnknown. `written`: by a person in a project, who means DOUBLE by `float`; the engine means 32 bits."""
     return _Parser(text, written).whole()
+
+
+def is_same(one: str, other: str) -> bool:
+    """Whether two texts of the engine's are one type."""
+    if one == other:
+        return True
+    try:
+        return parse(one) == parse(other)
+    except TypeUnknown:
+        return False
 
 
 _TOKEN = re.compile(
