@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from penstock.cli.failure import indented
 from penstock.cli.options import EXIT_CODES, common
 from penstock.cli.output import Table, count, printable, style, things, write, write_table
 from penstock.domain.quality import DIMENSIONS, CheckState, QualityReport, Scores
@@ -52,9 +53,13 @@ def _tell(found: QualityReport) -> None:
     headers = ("layer", "score", *DIMENSIONS, "checked", "checks")
     write_table(Table(headers, rows, right=range(1, len(headers))))
     write("")
+    for broken in found.broken:
+        write(f"{style('failed:', fg='red', bold=True)} {broken.kind} {broken.target}")
+        for problem in broken.problems:
+            write(indented(problem))
     for check in (*found.failures, *found.warnings):
         write(_line(check))
-    if found.failures or found.warnings:
+    if found.broken or found.failures or found.warnings:
         write("")
     write(_summary(found))
 

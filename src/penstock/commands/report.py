@@ -11,7 +11,7 @@ from pathlib import Path
 from penstock.commands.workspace import Workspace, open_to_look, utc_now
 from penstock.domain.quality import QualityReport
 from penstock.domain.run import RunReport, Status
-from penstock.errors import DriverError, Problem, StateError
+from penstock.errors import DataError, DriverError, Problem, StateError
 from penstock.failpoint import reach
 from penstock.ports import StateStore
 
@@ -69,8 +69,11 @@ def changed(done: RunReport) -> bool:
 
 
 def judged(done: RunReport) -> bool:
-    """Whether there is something to report: checks were evaluated, or rows were held back."""
-    return any(step.checks or step.accounting.get("quarantined") for step in done.steps)
+    """Whether there is something to report: checks were evaluated, rows were held back, or data was refused."""
+    return any(
+        step.checks or step.accounting.get("quarantined") or step.exit_code == DataError.exit_code
+        for step in done.steps
+    )
 
 
 def _report(space: Workspace, state: StateStore, now: datetime, run: str | None = None) -> QualityReport | None:
@@ -80,7 +83,7 @@ def _report(space: Workspace, state: StateStore, now: datetime, run: str | None 
     if not runs:
         return None
     held = json.loads(state.get(HELD) or "{}")
-    known = Known(runs[0], state.checks(POINTS), state.targets(), held)
+    known = Known(runs[0], state.steps(runs[0]["run"]), state.checks(POINTS), state.targets(), held)
     return assemble(space.project, space.environment.name, known, now)
 
 

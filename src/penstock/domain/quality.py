@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from penstock.domain.relation import RelationName
+from penstock.errors import Problem
 
 DIMENSIONS = ("completeness", "accuracy", "consistency", "timeliness", "uniqueness", "validity")
 
@@ -114,6 +115,15 @@ class RelationQuality:
 
 
 @dataclass(frozen=True, slots=True)
+class Broken:
+    """A step of the run that failed by something else than a check: a contract, SQL, a source that does not answer."""
+
+    kind: str
+    target: str
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LayerQuality:
     """`relations` it has, `checked` of which have checks."""
 
@@ -129,7 +139,7 @@ class LayerQuality:
 class QualityReport:
     """The whole project as it stands after a run: `run`, `command` and `status` are those of the run, `seconds` how
     long it took (None: it was broken off), `timestamp` (UTC) when it ended. Layers and relations in the order of the
-    project, checks by relation in the order they are declared."""
+    project, checks by relation in the order they are declared; `broken`: what failed in the run beside them."""
 
     project: str
     environment: str
@@ -143,6 +153,7 @@ class QualityReport:
     layers: tuple[LayerQuality, ...]
     relations: tuple[RelationQuality, ...]
     checks: tuple[CheckState, ...]
+    broken: tuple[Broken, ...] = ()
 
     @property
     def failures(self) -> tuple[CheckState, ...]:

@@ -12,6 +12,7 @@ from penstock.domain.check import Check
 from penstock.domain.project import Project
 from penstock.domain.quality import (
     Accounting,
+    Broken,
     CheckState,
     LayerQuality,
     Point,
@@ -19,6 +20,8 @@ from penstock.domain.quality import (
     RelationQuality,
 )
 from penstock.domain.relation import RelationName
+from penstock.domain.run import Status
+from penstock.errors import Location, Problem
 from penstock.reports.score import counted, score, scores
 
 POINTS = 30
@@ -27,10 +30,11 @@ POINTS = 30
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the state store says: the run that the report is about, `checks(POINTS)`, `targets()`, and how many rows of
-    each relation are in quarantine."""
+    """What the state store says: the run that the report is about and its `steps`, `checks(POINTS)`, `targets()`, and
+    how many rows of each relation are in quarantine."""
 
     run: Mapping[str, Any]
+    steps: Sequence[Mapping[str, Any]]
     checks: Sequence[Mapping[str, Any]]
     targets: Sequence[Mapping[str, Any]]
     quarantined: Mapping[str, int]
@@ -80,6 +84,7 @@ def assemble(project: Project, environment: str, known: Known, now: datetime) ->
         layers=tuple(_layers(project, relations, every)),
         relations=relations,
         checks=every,
+        broken=tuple(_broken(known.steps)),
     )
 
 
@@ -145,6 +150,18 @@ def _judged(state: CheckState, found: Mapping[str, Any], run: str) -> CheckState
             for point in found["points"]
         ),
     )
+
+
+def _broken(steps: Sequence[Mapping[str, Any]]) -> Iterator[Broken]:
+    for step in steps:
+        problems = [problem for problem in json.loads(step["problems"]) if problem["code"] != "CHECK_FAILED"]
+        if step["status"] == Status.FAILED and problems:
+            yield Broken(step["kind"], step["target"], tuple(_problem(each) for each in problems))
+
+
+def _problem(raw: Mapping[str, Any]) -> Problem:
+    place = raw["location"]
+    return Problem(raw["code"], raw["message"], Location(place) if place else None, raw["hint"])
 
 
 def _standing(target: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 from penstock.domain.encode import plain
 from penstock.domain.quality import (
     Accounting,
+    Broken,
     CheckState,
     Counted,
     LayerQuality,
@@ -39,6 +40,7 @@ def document(report: QualityReport) -> dict[str, Any]:
         "dimensions": _dimensions(report.scores),
         "failures": [_failure(check) for check in report.failures],
         "warnings": [_failure(check) for check in report.warnings],
+        "errors": [_broken(each) for each in report.broken],
         "layers": [_layer(layer) for layer in report.layers],
         "relations": [_relation(relation) for relation in report.relations],
         "tests": [_check(check) for check in report.checks],
@@ -84,6 +86,19 @@ def _failure(check: CheckState) -> dict[str, Any]:
         "evaluated": plain(check.evaluated),
         "fresh": check.fresh,
     }
+
+
+def _broken(broken: Broken) -> dict[str, Any]:
+    problems = [
+        {
+            "code": problem.code,
+            "message": problem.message,
+            "location": problem.location and str(problem.location),
+            "hint": problem.hint,
+        }
+        for problem in broken.problems
+    ]
+    return {"step": broken.kind, "target": broken.target, "problems": problems}
 
 
 def _check(check: CheckState) -> dict[str, Any]:

@@ -6,7 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from penstock.domain.quality import DIMENSIONS, Accounting, CheckState, Counted, QualityReport, RelationQuality, Scores
+from penstock.domain.quality import (
+    DIMENSIONS,
+    Accounting,
+    Broken,
+    CheckState,
+    Counted,
+    QualityReport,
+    RelationQuality,
+    Scores,
+)
 from penstock.reports.document import percent
 from penstock.reports.markup import Content, Markup, tag
 from penstock.reports.style import STYLE
@@ -92,13 +101,26 @@ def _percent(share: float | None) -> str:
 
 def _broken(report: QualityReport) -> Markup:
     wrong = [*report.failures, *report.warnings]
-    if not wrong:
+    if not wrong and not report.broken:
         said = "No check failed." if report.summary.evaluated else "No check was evaluated yet."
         return _section("failures", "What does not hold", tag("p", said))
     states = {each.relation: each.state for each in report.relations}
-    return _section(
-        "failures", "What does not hold", [_broken_check(check, states.get(check.relation)) for check in wrong]
-    )
+    steps = [_broken_step(broken) for broken in report.broken]
+    checks = [_broken_check(check, states.get(check.relation)) for check in wrong]
+    return _section("failures", "What does not hold", steps, checks)
+
+
+def _broken_step(broken: Broken) -> Markup:
+    said = [
+        (
+            tag("p", f"{problem.message} [{problem.code}]"),
+            tag("p", tag("code", str(problem.location))) if problem.location else None,
+            tag("p", problem.hint, cls="kind") if problem.hint else None,
+        )
+        for problem in broken.problems
+    ]
+    head = tag("h3", _outcome("failed"), f" {broken.kind} ", tag("code", broken.target))
+    return tag("article", head, said, cls="broken failed")
 
 
 def _broken_check(check: CheckState, state: str | None) -> Markup:
@@ -213,13 +235,19 @@ def _relations(report: QualityReport) -> Markup:
         for each in report.relations
     ]  # fmt: skip
     rows: list[list[Content]] = [
-        [tag("code", str(each.relation)), _number(each.rows), _number(each.quarantined), _went(each)]
+        [
+            tag("code", str(each.relation)),
+            each.state or NOTHING,
+            _number(each.rows),
+            _number(each.quarantined),
+            _went(each),
+        ]
         for each in report.relations
     ]
     scores = _table(
         "scores of the relations, in percent", ["relation", "owner", "score", *DIMENSIONS, "checks"], scored
     )
-    headers = ["relation", "rows", "in quarantine", "where the rows went that came last"]
+    headers = ["relation", "last step", "rows", "in quarantine", "where the rows went that came last"]
     return _section("relations", "Relations", scores, _table("rows of the relations", headers, rows))
 
 

@@ -142,6 +142,19 @@ class Layer(Counts):
     quarantined: int
 
 
+class Told(Strict):
+    code: str
+    message: str
+    location: str | None
+    hint: str | None
+
+
+class Error(Strict):
+    step: str
+    target: str
+    problems: list[Told]
+
+
 class Document(Strict):
     """The JSON of a report. Whoever reads it relies on this: add, never rename."""
 
@@ -157,6 +170,7 @@ class Document(Strict):
     dimensions: dict[str, float]
     failures: list[Failure]
     warnings: list[Failure]
+    errors: list[Error]
     layers: list[Layer]
     relations: list[Relation]
     tests: list[Judged]
@@ -205,6 +219,28 @@ def test_personal_values_are_masked_wherever_they_are_told(shop: Any, capsys: py
     state = (shop.root / "data/dev/state.sqlite").read_bytes()
     for place in (out, err, json.dumps(written(shop)), written(shop, "latest.html"), state.decode("latin-1")):
         assert personal not in place
+
+
+def test_what_failed_by_something_else_is_told_too(shop: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    shop.write("models/stg/cities.sql", "SELECT CAST(region AS INTEGER) AS city FROM raw.orders\n")
+    assert shop.project.run().exit_code != 0
+    told = Document.model_validate(written(shop))
+    (error,) = told.errors
+    assert (error.step, error.target, error.problems[0].location) == ("build", "stg.cities", "models/stg/cities.sql:1")
+    assert (told.summary.failed, told.summary.passed) == (0, 4)
+    assert {each.relation: each.state for each in told.relations}["stg.cities"] == "failed"
+    assert "✕</span> failed</span> build <code>stg.cities</code>" in written(shop, "latest.html")
+    assert command_line(["report", "--project", str(shop.root)]) == 0
+    assert "failed: build stg.cities\n" in capsys.readouterr().out
+
+
+def test_a_batch_that_was_refused_is_reported_though_nothing_was_judged(folder: Any) -> None:
+    folder.run()
+    folder.write("inbox/orders.csv", "id,amount\n1,10\n")
+    assert folder.project.run().exit_code == 3
+    told = Document.model_validate(written(folder))
+    assert [(each.step, each.problems[0].code) for each in told.errors] == [("load", "COLUMN_GONE")]
+    assert told.summary.pass_rate is None
 
 
 # The whole project, also when little has run

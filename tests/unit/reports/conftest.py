@@ -60,6 +60,7 @@ class Lab:
         quarantined: Mapping[str, int] | None = None,
         layers: tuple[str, ...] = ("raw", "stg", "serv"),
         name: str = "shop",
+        steps: Sequence[Mapping[str, Any]] = (),
         **run: Any,
     ) -> QualityReport:
         project = Project(name, "/shop", flow(*layers), {"dev": Environment("dev")}, "dev", models=tuple(models))
@@ -67,7 +68,7 @@ class Lab:
             "run": RUN, "command": "run", "status": "success", "started": NOW.isoformat(),
             "finished": (NOW + timedelta(seconds=1.5)).isoformat(), **run,
         }  # fmt: skip
-        return assemble(project, "dev", Known(row, results, targets, quarantined or {}), NOW)
+        return assemble(project, "dev", Known(row, steps, results, targets, quarantined or {}), NOW)
 
 
 @pytest.fixture(scope="session")

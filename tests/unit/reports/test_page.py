@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html.parser import HTMLParser
 from typing import Any
@@ -99,7 +100,10 @@ def test_nobody_breaks_out(lab: Any) -> None:
         "stg.a", HOSTILE, "failed", 12, 3, samples=[{HOSTILE: HOSTILE}], message=HOSTILE, location=HOSTILE,
         points=points, run=lab.run,
     )  # fmt: skip
-    report = lab.report([lab.model("stg.a", check, owner=HOSTILE)], [failed], name=HOSTILE, command=HOSTILE)
+    problem = {"code": HOSTILE, "message": HOSTILE, "location": HOSTILE, "hint": HOSTILE}
+    step = {"kind": HOSTILE, "target": HOSTILE, "status": "failed", "problems": json.dumps([problem])}
+    models = [lab.model("stg.a", check, owner=HOSTILE)]
+    report = lab.report(models, [failed], name=HOSTILE, command=HOSTILE, steps=[step])
     html = page(report)
     found = sound(html)
     for name in ("title", "h1", "h3", "code", "td"):
