@@ -29,10 +29,10 @@ from penstock.executor.catalogue import Catalogue
 from penstock.executor.compiled import UNKNOWN, Compiler
 from penstock.executor.compiled import folder as compiled
 from penstock.executor.export import export
-from penstock.executor.held import held
 from penstock.executor.land import land
 from penstock.executor.load import load
 from penstock.executor.prune import prune
+from penstock.executor.quarantined import held
 from penstock.executor.retry import retried
 from penstock.executor.runner import Runner
 from penstock.executor.work import Outcome, Work
