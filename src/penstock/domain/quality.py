@@ -83,9 +83,9 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Accounting:
-    """Where rows went when they last came: rows_in = published + quarantined + duplicates + filtered
-    when it `adds_up`. `duplicates`: identical copies beside the one that was kept; `filtered`: what the SQL leaves
-    out."""
+    """Where rows went, of a source table those that came last, of a model all of them: rows_in = published +
+    quarantined + duplicates + filtered when it `adds_up`. `duplicates`: identical copies beside the one that was kept;
+    `filtered`: what the SQL leaves out."""
 
     rows_in: int
     published: int

@@ -27,6 +27,8 @@ from penstock.ports import Session
 from penstock.quoting import qualified
 
 GATES = '"_penstock"."gates"'
+SOME_FAIL = "some fail"
+"""In the place of the fingerprint of checks that hold for the rows that are there."""
 
 
 def gate(
@@ -42,7 +44,7 @@ def gate(
     table = qualified(what.relation.layer, what.relation.name)
     known = _fingerprint(of)
     judged = session.query(f"SELECT fingerprint FROM {GATES} WHERE relation = ?", (str(of.relation),)).rows
-    if judged != ((known,),):  # these checks have not been asked of the rows that are there
+    if judged != ((known,),):  # these checks have not been asked of the rows that are there, or do not hold for them
         came = None
     subject = Subject(
         relation=of.relation,
@@ -57,11 +59,18 @@ def gate(
     if failed:
         raise ChecksFailed([problem(result) for result in failed], results)
     checking.remember(session, of, results, work.run, work.now())
-    if judged != ((known,),):
+    kept = SOME_FAIL if any(map(_tells_of_rows, results)) else known
+    if judged != ((kept,),):
         session.execute(f"DELETE FROM {GATES} WHERE relation = ?", (str(of.relation),))
-        session.execute(f"INSERT INTO {GATES} VALUES (?, ?)", (str(of.relation), known))
+        session.execute(f"INSERT INTO {GATES} VALUES (?, ?)", (str(of.relation), kept))
     reach("gate.passed")
     return results
+
+
+def _tells_of_rows(result: CheckResult) -> bool:
+    """Whether rows that fail are published all the same: until none is left all rows have to be judged, or the check
+    would seem to hold as soon as some come that do not fail."""
+    return result.outcome is CheckOutcome.WARNED and bool(result.failing)
 
 
 def _past(

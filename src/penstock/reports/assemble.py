@@ -55,7 +55,10 @@ def assemble(project: Project, environment: str, known: Known, now: datetime) ->
     results = {(row["relation"], row["name"]): row for row in known.checks}
     targets = {row["step"]: row for row in known.targets}
     declared = tuple(_declared(project))
-    checks = {each.relation: tuple(_checks(each, results, run["run"])) for each in declared}
+    checks = {
+        each.relation: tuple(_checks(each, results, run["run"], (targets.get(each.step) or {}).get("rows")))
+        for each in declared
+    }
     relations = tuple(
         RelationQuality(
             each.relation,
@@ -99,9 +102,11 @@ def _declared(project: Project) -> Iterator[_Declared]:
         yield _Declared(model.relation, f"build:{model.relation}", model.materialization, model.owner, model.checks)
 
 
-def _checks(each: _Declared, results: Mapping[tuple[str, str], Mapping[str, Any]], run: str) -> Iterator[CheckState]:
+def _checks(
+    each: _Declared, results: Mapping[tuple[str, str], Mapping[str, Any]], run: str, holds: int | None
+) -> Iterator[CheckState]:
     """Those that are declared, and what else the run itself has judged. What was known of a check that is declared as
-    another kind now says nothing of it."""
+    another kind now says nothing of it. `holds`: the rows of the relation, as far as they are known."""
     relation = str(each.relation)
     for check in each.checks:
         state = CheckState(
@@ -115,7 +120,7 @@ def _checks(each: _Declared, results: Mapping[tuple[str, str], Mapping[str, Any]
             check.description,
         )
         found = results.get((relation, check.name))
-        yield state if found is None or found["kind"] != check.kind else _judged(state, found, run)
+        yield state if found is None or found["kind"] != check.kind else _judged(state, found, run, holds)
     names = {check.name for check in each.checks}
     for (of, name), found in results.items():
         if of == relation and name not in names and found["run"] == run:
@@ -123,10 +128,11 @@ def _checks(each: _Declared, results: Mapping[tuple[str, str], Mapping[str, Any]
             state = CheckState(
                 each.relation, name, found["kind"], found["dimension"], found["on_fail"], each.owner, place
             )
-            yield _judged(state, found, run)
+            yield _judged(state, found, run, holds)
 
 
-def _judged(state: CheckState, found: Mapping[str, Any], run: str) -> CheckState:
+def _judged(state: CheckState, found: Mapping[str, Any], run: str, holds: int | None) -> CheckState:
+    others = max(0, (holds or 0) - (found["rows"] or 0)) if found["scope"] == "came" else 0
     return replace(
         state,
         outcome=found["outcome"],
@@ -134,7 +140,7 @@ def _judged(state: CheckState, found: Mapping[str, Any], run: str) -> CheckState
         scope=found["scope"],
         rows=found["rows"],
         failing=found["failing"],
-        score=score(found["outcome"], found["rows"], found["failing"]),
+        score=score(found["outcome"], found["rows"], found["failing"], others),
         samples=tuple(found["samples"]),
         run=found["run"],
         evaluated=datetime.fromisoformat(found["evaluated"]),
@@ -167,24 +173,21 @@ def _problem(raw: Mapping[str, Any]) -> Problem:
 def _standing(target: Mapping[str, Any] | None) -> dict[str, Any]:
     if target is None:
         return {}
-    counts = json.loads(target["accounting"]) if target["accounting"] else {}
+    counts = json.loads(target["accounting"] or "{}")
     return {"rows": target["rows"], "state": target["status"], "accounting": _accounting(counts)}
 
 
 def _accounting(counts: Mapping[str, Any]) -> Accounting | None:
-    """Loads say `inserted + updated + unchanged` for what was published."""
-    if "rows_in" not in counts:
-        return None
-    published = counts.get("published")
-    if published is None:
+    """Of a load: of the batches that came. Of a model: of all it reads where each of its rows is one of those, else of
+    what its SELECT returns."""
+    quarantined, filtered = counts.get("quarantined", 0), counts.get("filtered", 0)
+    if "rows_in" in counts:
         published = sum(counts.get(name, 0) for name in ("inserted", "updated", "unchanged"))
-    return Accounting(
-        counts["rows_in"],
-        published,
-        counts.get("quarantined", 0),
-        counts.get("duplicates", 0),
-        counts.get("filtered", 0),
-    )
+        return Accounting(counts["rows_in"], published, quarantined, counts.get("duplicates", 0), filtered)
+    if "returned" in counts:
+        rows_in = counts.get("read", counts["returned"])
+        return Accounting(rows_in, counts["published"], quarantined, 0, filtered)
+    return None
 
 
 def _layers(

@@ -247,7 +247,7 @@ def _relations(report: QualityReport) -> Markup:
     scores = _table(
         "scores of the relations, in percent", ["relation", "owner", "score", *DIMENSIONS, "checks"], scored
     )
-    headers = ["relation", "last step", "rows", "in quarantine", "where the rows went that came last"]
+    headers = ["relation", "last step", "rows", "in quarantine", "where rows went"]
     return _section("relations", "Relations", scores, _table("rows of the relations", headers, rows))
 
 

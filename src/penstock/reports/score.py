@@ -1,6 +1,7 @@
 """How good a relation is, as a number. Pure.
 
-The score of a check: of a check of rows, the share of the rows judged that pass (no rows: 1); of any other check, 1
+The score of a check: of a check of rows, the share of the rows judged that pass (no rows: 1); where only rows that came
+were judged, all others have passed before, and the share is that of all rows of the relation. Of any other check, 1
 when it holds and 0 when it does not. How loud a check is does not count, nor how many rows it may let through: rows
 that fail are bad rows, tolerated or held back. The score of a dimension, of a relation and of a layer is the mean of
 the scores of their checks, each of the same weight. A check that was never evaluated counts for nothing.
@@ -13,11 +14,11 @@ from collections.abc import Iterable, Sequence
 from penstock.domain.quality import DIMENSIONS, CheckState, Counted, Scores
 
 
-def score(outcome: str, rows: int | None, failing: int | None) -> float:
-    """0 … 1 of one check."""
+def score(outcome: str, rows: int | None, failing: int | None, others: int = 0) -> float:
+    """0 … 1 of one check. `others`: rows beside those judged, which have passed before."""
     if rows is None or failing is None:
         return 1.0 if outcome == "passed" else 0.0
-    return 1.0 - min(failing, rows) / rows if rows else 1.0
+    return 1.0 - min(failing, rows) / (rows + others) if rows else 1.0
 
 
 def scores(checks: Iterable[CheckState]) -> Scores:

@@ -271,6 +271,22 @@ def test_a_run_that_changed_nothing_writes_nothing(shop: Any) -> None:
     ]
 
 
+def test_a_warning_stands_until_the_rows_are_right(shop: Any) -> None:
+    """Rows that come and are right say nothing of those that are there and are not."""
+    shop.write("models/stg/orders.sql", GATE.replace("max: 100", "max: 100, on_fail: warn"))
+    for amounts, failing in (((10, 999, 998), 2), ((11, 999, 998), 2), ((11, 20, 998), 1), ((11, 20, 30), 0)):
+        orders(shop, *amounts)
+        shop.run()
+        told = Document.model_validate(written(shop))
+        (check,) = [each for each in told.tests if each.test == "range(amount)"]
+        assert (check.failing, check.rows, check.scope) == (failing, 3, "all")
+        assert (check.outcome == "passed") == (failing == 0)
+    orders(shop, 12, 20, 30)
+    shop.run()
+    (check,) = [each for each in written(shop)["tests"] if each["test"] == "range(amount)"]
+    assert (check["failing"], check["rows"], check["scope"]) == (0, 1, "came")
+
+
 def test_trends_over_several_runs(shop: Any) -> None:
     for amounts in ((10, 20), (10, 999, 998), (10, 999), (10, 30)):
         orders(shop, *amounts)

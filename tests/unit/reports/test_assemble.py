@@ -36,6 +36,7 @@ def test_the_score_of_a_check() -> None:
     assert score("warned", None, None) == 0.0
     assert score("passed", None, None) == 1.0
     assert score("passed", 0, 0) == 1.0
+    assert score("warned", 8, 2, 92) == 0.98, "the others have passed before"
     assert score("failed", 4, 9) == 0.0, "groups of rows that fail may be more than the rows"
 
 
@@ -59,6 +60,16 @@ def test_what_did_not_run_counts_as_it_was_known(lab: Any) -> None:
     assert document(report)["tests"][2]["outcome"] == "not_evaluated"
 
 
+def test_rows_that_were_not_judged_have_passed_before(lab: Any) -> None:
+    targets = [{"step": "build:stg.a", "status": "success", "rows": 100, "accounting": None}]
+    came = lab.result("stg.a", "c", "warned", 8, 2, scope="came")
+    (check,) = lab.report([lab.model("stg.a", lab.check("c"))], [came], targets=targets).checks
+    assert check.score == 0.98
+    whole = lab.result("stg.a", "c", "warned", 8, 2)  # of a check with `where`, say
+    (check,) = lab.report([lab.model("stg.a", lab.check("c"))], [whole], targets=targets).checks
+    assert check.score == 0.75
+
+
 def test_what_is_no_longer_declared_is_left_out(lab: Any) -> None:
     results = [
         lab.result("stg.a", "kept"), lab.result("stg.a", "dropped", "failed", run="20261120T060000-bb"),
@@ -79,8 +90,8 @@ def test_where_rows_went(lab: Any) -> None:
     targets = [
         {"step": "build:stg.a", "status": "success", "rows": 10, "accounting": load},
         {"step": "build:stg.b", "status": "success", "rows": 7,
-         "accounting": '{"rows_in": 9, "published": 7, "quarantined": 1, "filtered": 2}'},
-        {"step": "build:serv.c", "status": "failed", "rows": None, "accounting": None},
+         "accounting": '{"read": 9, "returned": 8, "published": 7, "quarantined": 1, "filtered": 0}'},
+        {"step": "build:serv.c", "status": "failed", "rows": None, "accounting": '{"gone": 1, "came": 2}'},
     ]  # fmt: skip
     report = lab.report(models, [], targets=targets, quarantined={"stg.a": 2, "gone.x": 9})
     by_name = {str(each.relation): each for each in report.relations}
@@ -88,6 +99,11 @@ def test_where_rows_went(lab: Any) -> None:
     assert a.accounting is not None and a.accounting.published == 10 and a.accounting.adds_up
     assert b.accounting is not None and not b.accounting.adds_up, "a sum that is wrong has to be told"
     assert c.accounting is None
+    whole = lab.report(
+        models, [], targets=[{**targets[1], "accounting": '{"returned": 4, "published": 3, "quarantined": 1}'}]
+    )
+    (found,) = [each.accounting for each in whole.relations if each.accounting]
+    assert (found.rows_in, found.published, found.quarantined, found.adds_up) == (4, 3, 1, True)
     assert report.quarantined == a.quarantined == 2
     assert report.summary.pass_rate is None
 

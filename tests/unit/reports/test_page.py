@@ -82,7 +82,7 @@ def test_an_empty_project_has_a_page(lab: Any) -> None:
 def test_what_failed_is_told_with_its_rows(lab: Any) -> None:
     failed = lab.result("stg.a", "c", "failed", 12, 3, samples=[{"id": 101, "why": None}, {"id": 205, "why": True}])
     targets = [{"step": "build:stg.a", "status": "failed", "rows": 12,
-                "accounting": '{"rows_in": 13, "published": 10, "quarantined": 2, "duplicates": 1}'}]  # fmt: skip
+                "accounting": '{"rows_in": 13, "inserted": 10, "quarantined": 2, "duplicates": 1}'}]  # fmt: skip
     models = [lab.model("stg.a", lab.check("c"), lab.check("w")), lab.model("serv.b", lab.check("never"))]
     report = lab.report(models, [failed, lab.result("stg.a", "w", "warned", 10, 1)], targets=targets)
     said = sound(page(report)).said
