@@ -6,10 +6,9 @@ from pathlib import Path
 
 import click
 
-from penstock.cli.failure import indented
 from penstock.cli.options import EXIT_CODES, common
 from penstock.cli.output import Table, count, printable, style, things, write, write_table
-from penstock.domain.quality import DIMENSIONS, CheckState, QualityReport, Scores
+from penstock.domain.quality import DIMENSIONS, CheckState, QualityReport, Said, Scores
 
 
 @click.command(epilog=EXIT_CODES)
@@ -56,7 +55,7 @@ def _tell(found: QualityReport) -> None:
     for broken in found.broken:
         write(f"{style('failed:', fg='red', bold=True)} {broken.kind} {broken.target}")
         for problem in broken.problems:
-            write(indented(problem))
+            write(_told(problem))
     for check in (*found.failures, *found.warnings):
         write(_line(check))
     if found.broken or found.failures or found.warnings:
@@ -73,6 +72,12 @@ def _scores(scores: Scores) -> tuple[str, ...]:
 
 def _of(number: int, whole: int) -> str:
     return f"{number:,} of {whole:,}"
+
+
+def _told(problem: Said) -> str:
+    place = f"\n    at {printable(problem.location)}" if problem.location else ""
+    hint = f"\n    fix: {printable(problem.hint)}" if problem.hint else ""
+    return f"  {printable(problem.message)} [{problem.code}]{place}{hint}"
 
 
 def _line(check: CheckState) -> str:

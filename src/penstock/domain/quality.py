@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from penstock.domain.relation import RelationName
-from penstock.errors import Problem
 
 DIMENSIONS = ("completeness", "accuracy", "consistency", "timeliness", "uniqueness", "validity")
 
@@ -115,12 +114,22 @@ class RelationQuality:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """A problem as it was told when it came up."""
+
+    code: str
+    message: str
+    location: str | None = None
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Broken:
     """A step of the run that failed by something else than a check: a contract, SQL, a source that does not answer."""
 
     kind: str
     target: str
-    problems: tuple[Problem, ...]
+    problems: tuple[Said, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,10 @@ from penstock.domain.quality import (
     Point,
     QualityReport,
     RelationQuality,
+    Said,
 )
 from penstock.domain.relation import RelationName
 from penstock.domain.run import Status
-from penstock.errors import Location, Problem
 from penstock.reports.score import counted, score, scores
 
 POINTS = 30
@@ -162,12 +162,8 @@ def _broken(steps: Sequence[Mapping[str, Any]]) -> Iterator[Broken]:
     for step in steps:
         problems = [problem for problem in json.loads(step["problems"]) if problem["code"] != "CHECK_FAILED"]
         if step["status"] == Status.FAILED and problems:
-            yield Broken(step["kind"], step["target"], tuple(_problem(each) for each in problems))
-
-
-def _problem(raw: Mapping[str, Any]) -> Problem:
-    place = raw["location"]
-    return Problem(raw["code"], raw["message"], Location(place) if place else None, raw["hint"])
+            said = (Said(each["code"], each["message"], each["location"], each["hint"]) for each in problems)
+            yield Broken(step["kind"], step["target"], tuple(said))
 
 
 def _standing(target: Mapping[str, Any] | None) -> dict[str, Any]:

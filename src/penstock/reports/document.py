@@ -89,16 +89,7 @@ def _failure(check: CheckState) -> dict[str, Any]:
 
 
 def _broken(broken: Broken) -> dict[str, Any]:
-    problems = [
-        {
-            "code": problem.code,
-            "message": problem.message,
-            "location": problem.location and str(problem.location),
-            "hint": problem.hint,
-        }
-        for problem in broken.problems
-    ]
-    return {"step": broken.kind, "target": broken.target, "problems": problems}
+    return {"step": broken.kind, "target": broken.target, "problems": plain(broken.problems)}
 
 
 def _check(check: CheckState) -> dict[str, Any]:

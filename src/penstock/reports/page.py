@@ -114,7 +114,7 @@ def _broken_step(broken: Broken) -> Markup:
     said = [
         (
             tag("p", f"{problem.message} [{problem.code}]"),
-            tag("p", tag("code", str(problem.location))) if problem.location else None,
+            tag("p", tag("code", problem.location)) if problem.location else None,
             tag("p", problem.hint, cls="kind") if problem.hint else None,
         )
         for problem in broken.problems
