@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from penstock.commands.backfill import backfill
 from penstock.commands.check import check
+from penstock.commands.contract import ContractHistory, Promise, contract_list, contract_show
 from penstock.commands.export import export
 from penstock.commands.history import history
 from penstock.commands.land import land
@@ -28,6 +29,9 @@ from penstock.domain.rows import Rows
 from penstock.domain.run import RunReport
 from penstock.domain.verification import Verification
 from penstock.ports import Emit
+
+if TYPE_CHECKING:  # whoever runs needs no parser
+    from penstock.commands.contract_diff import ContractDiff
 
 
 class Project:
@@ -127,6 +131,19 @@ class Project:
 
     def validate(self) -> Validation:
         return validate(self.where, environment=self.environment)
+
+    def contract_list(self) -> tuple[Promise, ...]:
+        return contract_list(self.where, environment=self.environment)
+
+    def contract_show(self, relation: str) -> ContractHistory:
+        return contract_show(self.where, relation, environment=self.environment)
+
+    def contract_diff(self, against: str | None = None, *, now: datetime | None = None) -> ContractDiff:
+        """`against`: a git revision, a folder with a project, a file that `contract list --json` wrote; None: what is
+        published."""
+        from penstock.commands.contract_diff import contract_diff
+
+        return contract_diff(self.where, environment=self.environment, against=against, now=now)
 
     def status(self) -> tuple[RelationStatus, ...]:
         return status(self.where, environment=self.environment)

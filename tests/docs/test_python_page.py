@@ -34,7 +34,7 @@ def test_its_code_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
 def test_every_method_is_on_it_with_arguments_it_has() -> None:
     told = {
         name: set(re.findall(r"[a-z_]+", arguments))
-        for name, arguments in re.findall(r"`([a-z]+)\(([^)]*)\)`", PAGE.partition("| method |")[2])
+        for name, arguments in re.findall(r"`([a-z_]+)\(([^)]*)\)`", PAGE.partition("| method |")[2])
     }
     methods = {name: value for name, value in vars(Project).items() if inspect.isfunction(value) and name[0] != "_"}
     assert set(told) == set(methods)

@@ -30,7 +30,24 @@ def section(verb: str) -> str:
     return found[1]
 
 
-@pytest.mark.parametrize("verb", VERBS)
+def command_of(verb: str) -> click.Command:
+    """`check`, or `contract diff`: a verb of verbs."""
+    first, _, second = verb.partition(" ")
+    module, _, name = VERBS[first][0].partition(":")
+    command: click.Command = getattr(import_module(module), name)
+    return command.commands[second] if second and isinstance(command, click.Group) else command
+
+
+def leaves() -> Iterator[str]:
+    for verb in VERBS:
+        command = command_of(verb)
+        yield from (f"{verb} {name}" for name in command.commands) if isinstance(command, click.Group) else (verb,)
+
+
+COMMANDS = tuple(leaves())
+
+
+@pytest.mark.parametrize("verb", COMMANDS)
 def test_every_verb_and_option_is_documented(verb: str) -> None:
     command = command_of(verb)
     text = section(verb)
@@ -43,15 +60,9 @@ def test_every_verb_and_option_is_documented(verb: str) -> None:
         assert option in known, f"docs/cli.md: {verb} has no {option}"
 
 
-def command_of(verb: str) -> click.Command:
-    module, _, name = VERBS[verb][0].partition(":")
-    command: click.Command = getattr(import_module(module), name)
-    return command
-
-
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", COMMANDS)
 def test_every_verb_teaches(verb: str) -> None:
-    done = CliRunner().invoke(cli, [verb, "--help"], prog_name="penstock", terminal_width=200)
+    done = CliRunner().invoke(cli, [*verb.split(), "--help"], prog_name="penstock", terminal_width=200)
     assert done.exit_code == 0, done.output
     assert f"Usage: penstock {verb} " in done.output
     examples = re.findall(rf"^ +penstock {verb}( .*)?$", done.output, re.MULTILINE)
@@ -63,7 +74,7 @@ def test_every_verb_teaches(verb: str) -> None:
             assert all(option in done.output for option in parameter.opts)
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", COMMANDS)
 def test_the_usage_line_and_the_defaults_are_those_of_the_code(verb: str) -> None:
     text = section(verb)
     usage = re.search(rf"^    penstock {verb}(.*)$", text, re.MULTILINE)
@@ -83,7 +94,7 @@ def calls() -> Iterator[tuple[str, str]]:
     """(page, `penstock …`) of every command that a page or the help shows."""
     pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
     texts = {page.name: page.read_text() for page in pages}
-    texts |= {f"{verb} --help": command_of(verb).help or "" for verb in VERBS}
+    texts |= {f"{verb} --help": command_of(verb).help or "" for verb in (*VERBS, *COMMANDS)}
     texts |= {str(path.relative_to(ROOT)): path.read_text() for path in sorted(SOURCE.rglob("examples/**/*.md"))}
     for page, text in texts.items():
         for line in re.findall(r"(?:^ *|`|: )(penstock [a-z-]+[^`\n#|]*)", text, re.MULTILINE):
@@ -98,6 +109,11 @@ def test_every_command_that_is_shown_can_be_given() -> None:
         if verb.startswith("-"):
             continue
         assert verb in VERBS, f"{page}: {line}"
+        group = command_of(verb)
+        if isinstance(group, click.Group) and rest:
+            names = rest.pop(0).rstrip(".,;:)").split("|")
+            assert set(names) <= set(group.commands) | {"--help"}, f"{page}: {line}"
+            verb = f"{verb} {names[0]}"
         options = {option for parameter in command_of(verb).params for option in parameter.opts} | {"--help"}
         given = {re.split("[=\\]]", word)[0] for word in rest if word.startswith("-") and len(word) > 1}
         assert given <= options, f"{page}: {line}"

@@ -91,6 +91,14 @@ def problems(space: Workspace) -> tuple[Problem, ...]:
 
 def bind(space: Workspace, sources: dict[str, tuple[Column, ...] | None] | None = None) -> Bound:
     """Prepare everything. Raises ProjectError with all that does not bind."""
+    bound = attempt(space, sources)
+    if bound.problems:
+        raise ProjectError(bound.problems)
+    return bound
+
+
+def attempt(space: Workspace, sources: dict[str, tuple[Column, ...] | None] | None = None) -> Bound:
+    """Prepare what can be prepared; what does not bind is among the `problems`."""
     from penstock.embedded.connection import connect
     from penstock.engines.duckdb.session import DuckSession
 
@@ -107,8 +115,6 @@ def bind(space: Workspace, sources: dict[str, tuple[Column, ...] | None] | None 
             _model(space, model, bound, session)
     finally:
         connection.close()
-    if bound.problems:
-        raise ProjectError(bound.problems)
     return bound
 
 
