@@ -115,6 +115,15 @@ def follow(
         _clear(connection, model)
 
 
+def built(connection: duckdb.DuckDBPyConnection, model: Model, state: State) -> list[tuple[str, str]]:
+    """The names and types of the columns that the query gives. Raises Refused."""
+    try:
+        _build(connection, model, state)
+        return [(row[0], row[1]) for row in connection.execute(f"DESCRIBE {MODEL}").fetchall()]
+    finally:
+        _clear(connection, model)
+
+
 def _build(connection: duckdb.DuckDBPyConnection, model: Model, state: State) -> None:
     for name, table in model.tables.items():
         columns = ", ".join(f"{identifier(column)} {kind}" for column, kind in table.columns.items())

@@ -23,7 +23,8 @@ class Model:
     changed: comments and formatting do not count. `columns` is what a Python model promises to return, or what a SQL
     model's output is declared to be. `strategy`: how its rows are kept, as far as that was declared. `checks` must
     hold for its rows; values of its `pii` columns are not shown in what is told of them.
-    `max_quarantined`: how many rows may be set apart before a build fails (None: any number).
+    `max_quarantined`: how many rows may be set apart before a build fails (None: any number). `drives`: the relation
+    each row of which gives at most one row of this one; None where rows are joined or put together.
     """
 
     relation: RelationName
@@ -45,6 +46,7 @@ class Model:
     pii: tuple[str, ...] = ()
     contract: Contract | None = None
     max_quarantined: Tolerance | None = None
+    drives: RelationName | None = None
 
     @property
     def refers(self) -> tuple[RelationName, ...]:

@@ -48,7 +48,8 @@ class LoadStep:
 class BuildStep:
     """Make a model's relation equal to its definition. `inputs` are the stored relations it reads, views looked
     through; `fingerprint` covers its own definition and that of every view it reads, `moment` the times they use, if
-    any. `maintenance`: how it follows its inputs, where somebody asked."""
+    any. `maintenance`: how it follows its inputs, where somebody asked. `drives`: the relation each row of which gives
+    at most one row."""
 
     id: str
     model: Model
@@ -60,7 +61,14 @@ class BuildStep:
     depends_on: tuple[str, ...] = ()
     moment: str = ""
     maintenance: Maintenance | None = None
+    drives: RelationName | None = None
     kind = "build"
+
+    @property
+    def holds_select(self) -> bool:
+        """Whether the relation holds the rows that its SELECT gives and no others."""
+        mirrored = self.materialization == "merge" and self.model.strategy.deletes == "remove"
+        return self.materialization in ("auto", "rebuild") or mirrored
 
 
 @dataclass(frozen=True, slots=True)

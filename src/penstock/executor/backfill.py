@@ -15,9 +15,11 @@ from penstock.executor import delta
 from penstock.executor.changelog import TableLog
 from penstock.executor.gate import gate
 from penstock.executor.ledger import Entry, Transaction, either_way
+from penstock.executor.quarantine import Apart
 from penstock.executor.work import Outcome, Work, unchanged
 from penstock.materializations import build as building
 from penstock.materializations import changelog, maintain, partition
+from penstock.materializations.quarantine import HELD, TEMPORARY
 from penstock.ports import Session
 from penstock.sql.render import bind_parameters
 
@@ -82,7 +84,7 @@ class Backfilling:
         try:
             with work.committer.transaction(work.session) as transaction:
                 found = self._replace(step, step.partition, work, transaction)
-                for name in maintain.TEMPORARY:
+                for name in (*maintain.TEMPORARY, *TEMPORARY):
                     work.session.execute(f"DROP TABLE IF EXISTS {name}")
         except PenstockError as error:
             raise error.locate(Location(model.location.path, model.line)) from None
@@ -92,7 +94,7 @@ class Backfilling:
         session, model = work.session, step.model
         select = bind_parameters(model.sql, work.parameters) if model.parameters else model.sql
         bounds = (step.column, step.type, part.begin, part.end)
-        session.execute(partition.expected(select, partition.within(*bounds, "q")))
+        rows = session.execute(partition.expected(select, partition.within(*bounds, "q")))
         found = session.describe(f"SELECT * FROM {maintain.NEW}")
         own = work.catalogue.columns(session, model.relation)
         if found != own:
@@ -103,7 +105,14 @@ class Backfilling:
                 hint=f"a part of it cannot have others; to change all of it: penstock run --full-refresh "
                 f"{model.relation}",
             )
-        session.execute(partition.replaced(model.relation, partition.within(*bounds, "m"), model.key))
+        where = partition.within(*bounds, "m")
+        session.execute(partition.replaced(model.relation, where, model.key))
+        stamps = work.compiler.analysis(model, session).stamps
+        apart = Apart.of(model, work, session, transaction)
+        if apart is not None:
+            apart.hold(partition.replaced(apart.relation, where, model.key, HELD))
+            apart.split(maintain.NEW, found, rows)
+            apart.correct(stamps)
         session.execute(
             "INSERT INTO _penstock.backfills VALUES (?, ?, ?, ?, ?, ?)",
             (step.backfill, str(model.relation), part.begin, part.end, work.run, work.now()),
@@ -118,15 +127,28 @@ class Backfilling:
             found=found,
             mode="backfilled",
             reason=step.reason,
-            stamps=work.compiler.analysis(model, session).stamps,
+            stamps=stamps,
+            apart=apart,
         )
-        rows: int = session.query(f"SELECT count(*) FROM {maintain.NEW}").rows[0][0]
+        rows = session.query(f"SELECT count(*) FROM {maintain.NEW}").rows[0][0]
         gone, came = delta.compare(making, maintain.OLD)
         counts = {"gone": gone, "came": came}
         if not gone and not came:
-            return Outcome(Status.UNCHANGED, step.reason, rows, accounting=counts, mode=making.mode)
+            checks = self._apart(making, 0)
+            moved = apart is not None and bool(apart.gone or apart.came)
+            status = Status.SUCCESS if moved else Status.UNCHANGED
+            return Outcome(status, step.reason, rows, accounting=counts, mode=making.mode, checks=checks)
         number, checks = self._put(making, gone, came)
         return Outcome(Status.SUCCESS, step.reason, rows, number, counts, mode=making.mode, checks=checks)
+
+    def _apart(self, making: delta.Making, came: int) -> tuple[CheckResult, ...]:
+        """What was set apart, where no row of the table differs."""
+        apart, commit = making.apart, making.work.ledger.commits[making.relation]
+        if apart is None:
+            return ()
+        checks = apart.judge(self.rows(making.session, making.relation), came)
+        apart.commit(commit.number)
+        return checks
 
     def _put(self, making: delta.Making, gone: int, came: int) -> tuple[int, tuple[CheckResult, ...]]:
         """The rows that differ into the table and its log, and the commit. What the model has seen of its inputs is not
@@ -139,9 +161,13 @@ class Backfilling:
         if came and model.key:
             building.check_unique(model, session.query(maintain.repeated(relation, model.key)).rows)
         checks = gate(model, making.work, session, came=maintain.CAME)
+        if making.apart is not None:
+            checks += making.apart.judge(self.rows(session, relation) + came - gone, came)
         log = TableLog(making.work, session, making.transaction, relation)
         log.write(making.names, ((-1, maintain.GONE), (1, maintain.CAME)))
-        making.transaction.take()  # whoever has it is the only one to commit: the number of rows is right
+        number = making.transaction.take()  # who has it is the only one to commit: the number of rows is right
+        if making.apart is not None:
+            making.apart.commit(number)
         total = self.rows(session, relation) + came - gone
         making.transaction.on_commit(lambda: self.set(relation, total))
         logged = making.work.is_logged(relation)

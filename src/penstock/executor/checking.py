@@ -54,9 +54,9 @@ def evaluate(
         program = compiled(checks, subject)
         figures = [session.query(each.sql).rows[0] for each in program.passes]
     except KeyError as error:
-        raise _no_column(what, subject, str(error.args[0])) from None
+        raise no_column(what, subject, str(error.args[0])) from None
     except (UserError, DataError) as error:
-        raise _invalid(what, what.checks, error) from error
+        raise invalid(what, what.checks, error) from error
     return tuple(_judged(session, what, wanted, figures) for wanted in program.wanted)
 
 
@@ -74,7 +74,7 @@ def _judged(session: Session, what: Checkable, wanted: Wanted, figures: Sequence
         select = samples(wanted, SAMPLES)
         rows = session.query(select) if select else None
     except (UserError, DataError) as error:
-        raise _invalid(what, (wanted.check,), error) from error
+        raise invalid(what, (wanted.check,), error) from error
     if rows is None:
         return result
     shown = [dict(zip((c.name for c in rows.columns), row, strict=True)) for row in rows.rows]
@@ -83,7 +83,7 @@ def _judged(session: Session, what: Checkable, wanted: Wanted, figures: Sequence
     return replace(result, samples=masked(shown, what.key, wanted.check, what.private))
 
 
-def _no_column(what: Checkable, subject: Subject, name: str) -> DataError:
+def no_column(what: Checkable, subject: Subject, name: str) -> DataError:
     check = next(each for each in what.checks if name in named(each))
     return DataError(
         f"{what.relation}: the check {check.name} names the column {name!r}, which is not there",
@@ -93,7 +93,7 @@ def _no_column(what: Checkable, subject: Subject, name: str) -> DataError:
     )
 
 
-def _invalid(what: Checkable, checks: Sequence[Check], error: PenstockError) -> DataError:
+def invalid(what: Checkable, checks: Sequence[Check], error: PenstockError) -> DataError:
     """The engine does not say which of the expressions of a statement it is: those that people write come first."""
     written = [each for each in checks if each.where or each.sql or "expression" in each.options]
     suspects = written or list(checks)

@@ -16,7 +16,7 @@ from penstock.domain.relation import Column, RelationName
 from penstock.domain.run import Status
 from penstock.domain.strategy import VALIDITY, TimeRange, Versioning
 from penstock.errors import DataError, UserError
-from penstock.executor import changes, delta, replay
+from penstock.executor import changes, delta, quarantine, replay
 from penstock.executor.gate import gate
 from penstock.executor.ledger import Entry, Transaction, applied
 from penstock.executor.work import Outcome, Work
@@ -143,6 +143,7 @@ def _attempt(keeping: Keeping) -> Outcome:
     makes: dict[str, _Make] = {"merge": _merge, "time_range": _time_range, "history": _history}
     reach("build.before_transaction")
     with keeping.work.committer.transaction(keeping.session) as transaction:
+        quarantine.forget(keeping.model, keeping.work, keeping.session)
         done = makes[keeping.step.materialization](keeping, transaction)
         keeping.forget()
     reach("build.committed")

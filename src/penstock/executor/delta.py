@@ -11,9 +11,11 @@ from penstock.domain.plan import BuildStep
 from penstock.domain.relation import Column, RelationName
 from penstock.domain.run import Status
 from penstock.errors import InternalError
+from penstock.executor.accounts import accounts
 from penstock.executor.changelog import TableLog
 from penstock.executor.gate import gate
 from penstock.executor.ledger import Entry, Transaction, adopt, applied
+from penstock.executor.quarantine import Apart
 from penstock.executor.work import Outcome, Work
 from penstock.failpoint import reach
 from penstock.materializations import build as building
@@ -27,7 +29,8 @@ UNTOUCHED = 0.3
 @dataclass(frozen=True, slots=True)
 class Making:
     """What a step knows when its transaction is open. `fingerprint` is what the ledger is told the relation was made
-    from; `found` are the relation's columns; `stamps` those of them that are not compared."""
+    from; `found` are the relation's columns; `stamps` those of them that are not compared; `apart`: where the rows went
+    that fail a check, if it has such."""
 
     step: BuildStep
     work: Work
@@ -40,6 +43,7 @@ class Making:
     reason: str
     stamps: tuple[str, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
+    apart: Apart | None = None
 
     @property
     def model(self) -> Model:
@@ -117,19 +121,40 @@ def unique(making: Making) -> None:
 
 
 def _as_it_was(making: Making) -> Outcome:
-    """No row differs: there is nothing to commit, and whoever reads the relation need not look at it."""
+    """No row differs: there is nothing to commit, and whoever reads the relation need not look at it. Rows may have
+    entered or left its quarantine all the same."""
     commit = making.work.ledger.commits.get(making.relation)
     if commit is not None and commit.fingerprint != making.fingerprint:
         adopt(making.session, making.relation, making.fingerprint)
+    total = size(making.session, making.relation)
+    checks = _apart(making, total, 0)
+    if making.apart is not None and commit is not None:
+        making.apart.commit(commit.number)
     applied(making.session, making.relation, making.inputs)
     reach("build.noted")
+    moved = making.apart is not None and bool(making.apart.gone or making.apart.came)
     return Outcome(
-        Status.UNCHANGED,
+        Status.SUCCESS if moved else Status.UNCHANGED,
         making.reason,
-        commit.rows if commit else None,
-        accounting={**making.counts, "gone": 0, "came": 0},
+        total,
+        accounting=_accounting(making, 0, 0, total),
         mode=making.mode,
+        checks=checks,
     )
+
+
+def _apart(making: Making, total: int, came: int) -> tuple[CheckResult, ...]:
+    return making.apart.judge(total, came) if making.apart is not None else ()
+
+
+def _accounting(making: Making, gone: int, came: int, total: int) -> dict[str, int]:
+    apart = making.apart.total if making.apart is not None else 0
+    return {
+        **making.counts,
+        "gone": gone,
+        "came": came,
+        **accounts(making.step, making.session, published=total, quarantined=apart),
+    }
 
 
 def _committed(
@@ -137,9 +162,13 @@ def _committed(
 ) -> Outcome:
     reach("build.changed")
     total = size(making.session, making.relation)
+    checks += _apart(making, total, came)
+    accounting = _accounting(making, gone, came, total)
     log = TableLog(making.work, making.session, making.transaction, making.relation)
     log.write(making.names, rows)
     reach("build.logged")
+    if making.apart is not None:
+        making.apart.commit(making.transaction.take())
     number = making.transaction.commit(
         Entry(
             making.relation,
@@ -152,5 +181,4 @@ def _committed(
         )
     )
     reach("build.before_commit")
-    accounting = {**making.counts, "gone": gone, "came": came}
     return Outcome(Status.SUCCESS, making.reason, total, number, accounting, mode=making.mode, checks=checks)

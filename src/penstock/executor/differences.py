@@ -64,6 +64,11 @@ def of_model(session: Session, this: Comparison) -> Verified:
             return _compared(session, this, ALL)
 
 
+def of_rows(session: Session, this: Comparison) -> Verified:
+    """Compare all of them."""
+    return _compared(session, this, ALL)
+
+
 def _compared(session: Session, this: Comparison, checked: str) -> Verified:
     if not this.compared:
         return Verified(this.model.relation, Verdict.RIGHT, "nothing: every column holds the time it was made")

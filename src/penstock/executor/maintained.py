@@ -12,9 +12,11 @@ from penstock.domain.run import Status
 from penstock.errors import UserError
 from penstock.executor import changes, delta, limited
 from penstock.executor.ledger import Transaction, applied
+from penstock.executor.quarantine import Apart
 from penstock.executor.work import Outcome, Work
 from penstock.failpoint import reach
 from penstock.materializations import maintain
+from penstock.materializations.quarantine import HELD, TEMPORARY
 from penstock.ports import Session
 from penstock.quoting import identifier
 from penstock.sql.render import bind_parameters
@@ -44,7 +46,7 @@ def maintained(step: BuildStep, work: Work, inputs: Mapping[RelationName, int], 
         with work.committer.transaction(session) as transaction:
             found = _from_logs(Following(step, work, session, transaction, inputs, reason), since)
             changes.forget(session, since)
-            for name in maintain.TEMPORARY:
+            for name in (*maintain.TEMPORARY, *TEMPORARY):
                 session.execute(f"DROP TABLE IF EXISTS {name}")
     except UserError as error:  # what is wrong with a row is told by making the whole table, in the model's own SQL
         return f"its changes could not be followed ({error.problem.message})"
@@ -83,6 +85,9 @@ def _follow(this: Following, program: Program) -> Outcome | str:
     for statement in program.prepare:
         session.execute(_bound(statement, work))
     affected, nulls = session.query(maintain.affected(len(program.unit))).rows[0]
+    apart = Apart.of(this.step.model, work, session, this.transaction)
+    if apart is not None and not apart.is_there:
+        return "what was set apart of it is not there"
     total = delta.size(session, relation)
     if total > SMALL and affected > delta.UNTOUCHED * total:
         return f"{affected:,} units may differ, and it has {total:,} rows"
@@ -91,7 +96,7 @@ def _follow(this: Following, program: Program) -> Outcome | str:
     if total > SMALL and before > delta.UNTOUCHED * total:
         return f"{before:,} of its {total:,} rows may differ"
     select = program.select if nulls else program.select_without_nulls or program.select
-    session.execute(maintain.aside(_bound(select, work)))
+    rows = session.execute(maintain.aside(_bound(select, work)))
     found = session.describe(f"SELECT * FROM {maintain.NEW}")
     if found != columns:
         return "its columns have changed"
@@ -107,7 +112,12 @@ def _follow(this: Following, program: Program) -> Outcome | str:
         reason=f"{this.reason}; maintained by {listed(program.unit)}",
         stamps=program.stamps,
         counts={"affected": affected},
+        apart=apart,
     )
+    if apart is not None and not program.above:
+        apart.hold(maintain.old(apart.relation, program.unit, HELD))
+        apart.split(maintain.NEW, found, rows)
+        apart.correct(program.stamps)
     gone, came = delta.compare(making, maintain.OLD)
     if program.above and (gone or came):
         return _first_rows(making, program, gone, came)
@@ -118,12 +128,15 @@ def _first_rows(making: delta.Making, program: Program, gone: int, came: int) ->
     """The rows below the LIMIT have changed: take the first of them again."""
     session, work, relation = making.session, making.work, making.relation
     limited.correct(session, relation, gone, came, work, program.stamps)
-    session.execute(maintain.aside(limited.shown(relation, program.above)))
+    rows = session.execute(maintain.aside(limited.shown(relation, program.above)))
     found = session.describe(f"SELECT * FROM {maintain.NEW}")
     if found != work.catalogue.columns(session, relation):
         return "its columns have changed"
     names = {column.name for column in found}
     making = replace(making, found=found, stamps=tuple(name for name in program.stamps if name in names))
+    if making.apart is not None:
+        making.apart.split(maintain.NEW, found, rows)
+        making.apart.correct(making.stamps)
     table = maintain.name_of(relation)
     return delta.settle(making, *delta.compare(making, table), table, "rowid")
 

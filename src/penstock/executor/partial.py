@@ -14,14 +14,17 @@ from dataclasses import replace
 from penstock.domain.maintenance import AFFECTED, Program, listed
 from penstock.domain.model import Model
 from penstock.domain.plan import BuildStep
+from penstock.domain.quarantine import is_split, table_of
 from penstock.domain.relation import RelationName
 from penstock.domain.run import Status
 from penstock.errors import DataError
 from penstock.executor import changes, delta, python_model
 from penstock.executor.ledger import applied
+from penstock.executor.quarantine import Apart
 from penstock.executor.work import Outcome, Work
 from penstock.failpoint import reach
 from penstock.materializations import maintain, strategy
+from penstock.materializations.quarantine import HELD, TEMPORARY
 from penstock.planner.plan import stale
 from penstock.ports import Session
 from penstock.quoting import columns, identifier, qualified
@@ -74,6 +77,8 @@ def _why_whole(step: BuildStep, work: Work, since: Mapping[RelationName, int]) -
         return "made anew"
     if work.ledger.existing.get(model.relation) != "table":
         return "its first build"
+    if is_split(model) and table_of(model.relation) not in work.ledger.existing:
+        return "what was set apart of it is not there"
     why = stale(work.ledger, model.relation, step.fingerprint, step.moment, {})
     if why is not None:
         return why
@@ -111,7 +116,7 @@ def _called(
     select = python_model.check_columns(model, session)
     reach("build.before_transaction")
     with work.committer.transaction(session) as transaction:
-        session.execute(maintain.aside(select))
+        rows_new = session.execute(maintain.aside(select))
         _check_parts(model, session, program.unit)
         session.execute(maintain.old(model.relation, program.unit))
         found = session.describe(f"SELECT * FROM {maintain.NEW}")
@@ -134,10 +139,15 @@ def _called(
             mode="maintained",
             reason=f"{reason}; called with what changed by {listed(program.unit)}",
             counts={"affected": count},
+            apart=Apart.of(model, work, session, transaction),
         )
+        if making.apart is not None:
+            making.apart.hold(maintain.old(making.apart.relation, program.unit, HELD))
+            making.apart.split(maintain.NEW, found, rows_new)
+            making.apart.correct()
         gone, came = delta.compare(making, maintain.OLD)
         done = delta.settle(making, gone, came, maintain.OLD, maintain.ROW)
-        for name in (*maintain.TEMPORARY, AFFECTED):
+        for name in (*maintain.TEMPORARY, *TEMPORARY, AFFECTED):
             session.execute(f"DROP TABLE IF EXISTS {identifier(name)}")
     reach("build.committed")
     return done

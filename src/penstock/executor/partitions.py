@@ -15,7 +15,7 @@ from penstock.domain.strategy import Grain
 from penstock.errors import UsageError, UserError
 from penstock.executor.backfill import done
 from penstock.materializations.partition import TIMES
-from penstock.planner.plan import positions
+from penstock.planner.plan import positions, rules_changed
 from penstock.planner.reach import Reach
 from penstock.ports import Session
 from penstock.quoting import qualified
@@ -33,7 +33,7 @@ def plan_partitions(
     found: list[PartitionStep] = []
     before: tuple[str, ...] = ()
     for model in models:
-        column, kind = _column(session, ledger, model, asked)
+        column, kind = _column(session, ledger, reach, model, asked)
         grain = _grain(model, asked, column, kind)
         end = PartitionStep(
             f"backfill:{model.relation}",
@@ -82,12 +82,19 @@ def _partitions(
     return made
 
 
-def _column(session: Session, ledger: Ledger, model: Model, asked: Range) -> tuple[str, str]:
+def _column(session: Session, ledger: Ledger, reach: Reach, model: Model, asked: Range) -> tuple[str, str]:
     """The time column as the table has it, and its type."""
     relation, ranges = model.relation, model.strategy.time_range
     if relation not in ledger.commits or ledger.existing.get(relation) != "table":
         raise UserError(
             f"{relation} cannot be backfilled: it has not been built yet",
+            code="BACKFILL_IMPOSSIBLE",
+            location=model.location,
+            hint="run `penstock run` first",
+        )
+    if rules_changed(ledger.commits[relation].fingerprint, reach.fingerprint(model)):
+        raise UserError(
+            f"{relation} cannot be backfilled: its quarantine rules have changed, and have to judge all of its rows",
             code="BACKFILL_IMPOSSIBLE",
             location=model.location,
             hint="run `penstock run` first",

@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from penstock.domain.plan import BuildStep
 from penstock.domain.relation import Column, RelationName
 from penstock.domain.run import Status
-from penstock.executor import delta
+from penstock.executor import delta, quarantine
+from penstock.executor.accounts import accounts
 from penstock.executor.gate import gate
 from penstock.executor.ledger import Entry, Transaction
+from penstock.executor.quarantine import Apart
 from penstock.executor.work import Outcome, Work
 from penstock.failpoint import reach
 from penstock.materializations import build as building
 from penstock.materializations import maintain
+from penstock.materializations.quarantine import TEMPORARY
 from penstock.ports import Session
 
 
@@ -44,6 +47,7 @@ def rebuilt(wanted: Rebuilding, work: Work) -> Outcome:
         make = _view
     reach("build.before_transaction")
     with work.committer.transaction(session) as transaction:
+        quarantine.forget(wanted.step.model, work, session)
         for statement in wanted.first:
             session.execute(statement)
         done = make(wanted, work, session, transaction)
@@ -71,45 +75,72 @@ def _view(wanted: Rebuilding, work: Work, session: Session, transaction: Transac
 def _table(wanted: Rebuilding, work: Work, session: Session, transaction: Transaction) -> Outcome:
     """A new table, in the place of whatever has its name."""
     _drop(wanted, work, session, "view")
-    return _replaced(wanted, work, session, transaction, wanted.select, "built")
+    return _replaced(wanted, work, session, transaction, select=wanted.select, mode="built")
 
 
 def _replaced(
-    wanted: Rebuilding, work: Work, session: Session, transaction: Transaction, select: str, mode: str
+    wanted: Rebuilding,
+    work: Work,
+    session: Session,
+    transaction: Transaction,
+    *,
+    select: str,
+    mode: str,
+    apart: Apart | None = None,
 ) -> Outcome:
+    """`apart`: what was set apart of the rows of `select`, if that was done already."""
     step, model = wanted.step, wanted.step.model
     rows = session.execute(building.table(model, select))
+    if apart is None and (apart := Apart.of(model, work, session, transaction)) is not None:
+        table = maintain.name_of(model.relation)
+        apart.split(table, session.describe(f"SELECT * FROM {table}"), rows)
+        apart.correct(wanted.stamps)
+        rows = delta.size(session, model.relation)
     if model.key:
         every = building.duplicates(building.name_of(model), model.key)
         building.check_unique(model, session.query(every).rows)
     reach("build.replaced")
     checks = gate(model, work, session)
+    checks += apart.judge(rows, rows) if apart is not None else ()
+    accounting = accounts(step, session, published=rows, quarantined=apart.total if apart is not None else 0)
+    if apart is not None:
+        apart.commit(transaction.take())
     logged = work.is_logged(model.relation)
     transaction.on_commit(lambda: work.catalogue.changed(model.relation))
     number = transaction.commit(Entry(model.relation, step.id, wanted.fingerprint, rows, wanted.inputs, logged=logged))
-    return Outcome(Status.SUCCESS, wanted.reason, rows, number, mode=mode, checks=checks)
+    return Outcome(Status.SUCCESS, wanted.reason, rows, number, accounting, mode=mode, checks=checks)
 
 
 def _over(wanted: Rebuilding, work: Work, session: Session, transaction: Transaction) -> Outcome:
     """Over a table that is there."""
     relation = wanted.step.model.relation
-    session.execute(maintain.aside(wanted.select))
+    rows = session.execute(maintain.aside(wanted.select))
     found = session.describe(f"SELECT * FROM {maintain.NEW}")
     before = work.catalogue.columns(session, relation) or ()
     appended = wanted.step.materialization == "append"
     if appended:
         building.check_kept(wanted.step.model, found, before)
+    apart = Apart.of(wanted.step.model, work, session, transaction)
+    if apart is not None:
+        apart.split(maintain.NEW, found, rows)
+        apart.correct(wanted.stamps)
     if found != before or (maintain.placeless(found) and not appended):
-        done = _replaced(wanted, work, session, transaction, f"SELECT * FROM {maintain.NEW}", "rebuilt")
+        select = f"SELECT * FROM {maintain.NEW}"
+        done = _replaced(wanted, work, session, transaction, select=select, mode="rebuilt", apart=apart)
     else:
-        done = _corrected(wanted, work, session, transaction, found)
-    for name in maintain.TEMPORARY:
+        done = _corrected(wanted, work, session, transaction, found, apart)
+    for name in (*maintain.TEMPORARY, *TEMPORARY):
         session.execute(f"DROP TABLE IF EXISTS {name}")
     return done
 
 
 def _corrected(
-    wanted: Rebuilding, work: Work, session: Session, transaction: Transaction, found: tuple[Column, ...]
+    wanted: Rebuilding,
+    work: Work,
+    session: Session,
+    transaction: Transaction,
+    found: tuple[Column, ...],
+    apart: Apart | None,
 ) -> Outcome:
     step, model = wanted.step, wanted.step.model
     making = delta.Making(
@@ -123,6 +154,7 @@ def _corrected(
         mode="appended" if step.materialization == "append" else "rebuilt",
         reason=wanted.reason,
         stamps=wanted.stamps,
+        apart=apart,
     )
     if step.materialization == "append":
         building.check_unique(model, session.query(building.duplicates(maintain.NEW, model.key)).rows)

@@ -12,15 +12,17 @@ from penstock.domain.ledger import Ledger
 from penstock.domain.maintenance import Maintenance
 from penstock.domain.model import Model
 from penstock.domain.project import Parameter, Project
+from penstock.domain.quarantine import is_split, table_of
 from penstock.domain.relation import Column, RelationName
 from penstock.domain.source import ExtractKind, SourceTable
 from penstock.domain.verification import Difference, Verdict, Verified
-from penstock.executor import differences
+from penstock.executor import differences, quarantine
 from penstock.executor import ledger as ledgers
 from penstock.executor.catalogue import Catalogue
 from penstock.executor.compiled import Compiler
 from penstock.executor.recompute import EXPECTED, Recomputing
 from penstock.materializations import audit, past
+from penstock.materializations.quarantine import FAILED, compared, held_columns
 from penstock.planner.plan import load_fingerprint, positions, stale
 from penstock.planner.reach import Reach
 from penstock.ports import Session, Warehouse
@@ -212,9 +214,13 @@ class Verifier:
         if sorted(expected, key=repr) != sorted(own, key=repr):
             note = f"expected the columns {_listed(expected)}, found {_listed(own)}"
             return Verified(relation, Verdict.WRONG, differences.ALL, notes=(note,))
+        if is_split(model):
+            quarantine.split(session, model, EXPECTED, expected, quarantine.compiled(model, expected))
         rows = session.query(f"SELECT count(*) FROM {past.stored(relation)}").rows[0][0]
         wanted = differences.Comparison(model, own, past.stored(relation), EXPECTED, how)
         found = replace(differences.of_model(session, wanted), rows=rows)
+        if is_split(model):
+            found = self._apart(model, own, how, found)
         noted = self.ledger.commits[relation].rows
         if noted is not None and rows != noted:
             note = f"{noted:,} rows by the ledger, {rows:,} there"
@@ -223,6 +229,27 @@ class Verifier:
             note = "the time it is made decides which rows it has, so that rows may differ from what is made now"
             found = replace(found, verdict=Verdict.OPEN, notes=(*found.notes, note))
         return found
+
+    def _apart(self, model: Model, own: tuple[Column, ...], how: Maintenance, found: Verified) -> Verified:
+        """What should be set apart against what is."""
+        held = table_of(model.relation)
+        checked = f"{found.checked}; and what is set apart of it"
+        if self._columns(held) != held_columns(own):
+            return replace(found, verdict=Verdict.WRONG, checked=checked, notes=("its quarantine is not there",))
+        shape = compared(own)
+        wanted = differences.Comparison(model, shape, past.stored(held), FAILED, how)
+        apart = differences.of_rows(self._session, wanted)
+        if apart.verdict is Verdict.RIGHT:
+            return replace(found, checked=checked)
+        note = f"of the rows set apart {apart.missing:,} are missing and {apart.extra:,} should not be there"
+        return replace(
+            apart,
+            checked=checked,
+            missing=found.missing + apart.missing,
+            extra=found.extra + apart.extra,
+            notes=(*found.notes, note),
+            differences=(*found.differences, *apart.differences)[: differences.MOST],
+        )
 
 
 def _uses_time(model: Model, reach: Reach) -> bool:

@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from penstock.domain.relation import RelationName
 from penstock.incremental.catalog import Catalog
-from penstock.incremental.expressions import check, has_aggregate, windows
+from penstock.incremental.expressions import check, windows
 from penstock.incremental.joins import Chain
 from penstock.incremental.nodes import (
     Combined,
@@ -27,6 +27,7 @@ from penstock.incremental.nodes import (
 )
 from penstock.incremental.reasons import Rebuild
 from penstock.incremental.scope import Scope
+from penstock.sql.aggregates import has_aggregate
 from penstock.sql.parse import parse
 
 _SELECT = """expressions from_ joins where group having qualify windows order limit offset distinct with_ kind hint"""

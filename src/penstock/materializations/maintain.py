@@ -44,25 +44,25 @@ def affected(units: int) -> str:
     return f"SELECT count(*), count(*) FILTER ({nulls or 'false'}) FROM {AFFECTED}"
 
 
-def old(relation: RelationName, unit: Sequence[str]) -> str:
+def old(relation: RelationName, unit: Sequence[str], into: str = OLD) -> str:
     """The rows of the affected units as they are, with their places in the table."""
     same = " AND ".join(
         f"a.{identifier(f'u{place}')} IS NOT DISTINCT FROM m.{identifier(name)}" for place, name in enumerate(unit)
     )
     return (
-        f"CREATE OR REPLACE TEMP TABLE {OLD} AS SELECT m.rowid AS {ROW}, m.* FROM {name_of(relation)} AS m "
+        f"CREATE OR REPLACE TEMP TABLE {into} AS SELECT m.rowid AS {ROW}, m.* FROM {name_of(relation)} AS m "
         f"SEMI JOIN {AFFECTED} AS a ON {same or 'true'}"
     )
 
 
-def difference(before: str, found: Sequence[Column], stamps: Sequence[str]) -> str:
-    """Each row that `before` (a FROM item) and NEW do not hold equally often, with how many more NEW has."""
+def difference(before: str, found: Sequence[Column], stamps: Sequence[str], new: str = NEW) -> str:
+    """Each row that `before` and `new` (FROM items) do not hold equally often, with how many more `new` has."""
     listed = images(_compared(found, stamps))
     lead = f"{listed}, " if listed else ""
     return (
         f"CREATE OR REPLACE TEMP TABLE {DIFFERENCE} AS SELECT *, row_number() OVER () AS _penstock_group FROM ("
         f"SELECT * EXCLUDE ({SIGN}), sum({SIGN}) AS {COUNT} FROM (SELECT {lead}-1 AS {SIGN} FROM {before} "
-        f"UNION ALL SELECT {lead}1 AS {SIGN} FROM {NEW}) GROUP BY ALL HAVING sum({SIGN}) <> 0)"
+        f"UNION ALL SELECT {lead}1 AS {SIGN} FROM {new}) GROUP BY ALL HAVING sum({SIGN}) <> 0)"
     )
 
 
@@ -78,11 +78,11 @@ def gone(before: str, found: Sequence[Column], stamps: Sequence[str], row: str) 
     return f"CREATE OR REPLACE TEMP TABLE {GONE} AS {_chosen(before, found, stamps, -1, f'r.{row} AS {ROW}')}"
 
 
-def came(found: Sequence[Column], stamps: Sequence[str]) -> str:
-    """The rows that enter, with stamps of now."""
+def came(found: Sequence[Column], stamps: Sequence[str], new: str = NEW) -> str:
+    """The rows that enter, with stamps of now. `new` is what was compared."""
     names = [column.name for column in found]
     if stamps:
-        return f"CREATE OR REPLACE TEMP TABLE {CAME} AS {_chosen(NEW, found, stamps, 1, '')}"
+        return f"CREATE OR REPLACE TEMP TABLE {CAME} AS {_chosen(new, found, stamps, 1, '')}"
     return f"CREATE OR REPLACE TEMP TABLE {CAME} AS {copied(names, DIFFERENCE, 1)}"
 
 

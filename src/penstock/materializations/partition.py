@@ -37,12 +37,12 @@ def expected(select: str, condition: str) -> str:
     return f"CREATE OR REPLACE TEMP TABLE {NEW} AS SELECT * FROM (\n{select}\n) AS q WHERE {condition}"
 
 
-def replaced(relation: RelationName, condition: str, key: Sequence[str]) -> str:
+def replaced(relation: RelationName, condition: str, key: Sequence[str], into: str = OLD) -> str:
     """OLD: the stored rows of the range, and those elsewhere that have the key of one which belongs to it now, with
     their places. `condition` is about the alias `m`."""
     same = " AND ".join(f"n.{identifier(name)} IS NOT DISTINCT FROM m.{identifier(name)}" for name in key)
     moved = f" OR EXISTS (SELECT 1 FROM {NEW} AS n WHERE {same})" if key else ""
     return (
-        f"CREATE OR REPLACE TEMP TABLE {OLD} AS SELECT m.rowid AS {ROW}, m.* "
+        f"CREATE OR REPLACE TEMP TABLE {into} AS SELECT m.rowid AS {ROW}, m.* "
         f"FROM {qualified(relation.layer, relation.name)} AS m WHERE ({condition}){moved}"
     )

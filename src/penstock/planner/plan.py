@@ -16,7 +16,7 @@ from penstock.domain.project import Parameter, Project
 from penstock.domain.relation import RelationName
 from penstock.domain.source import SourceTable
 from penstock.graph.order import order
-from penstock.planner.reach import Reach
+from penstock.planner.reach import RULES, Reach
 
 CONTRACT = "its contract changed"
 
@@ -135,6 +135,7 @@ class Planner:
                 reason or "up to date",
                 self._depends((*model.reads, *model.refers)),
                 moment,
+                drives=self._reach.driving(model),
             )
         )
 
@@ -219,12 +220,18 @@ def stale(
         return "missing in the warehouse"
     made, _, at = commit.fingerprint.partition("@")
     if made != fingerprint:
-        return "definition changed"
+        same = made.partition(RULES)[0] == fingerprint.partition(RULES)[0]
+        return "its quarantine rules have changed" if same else "definition changed"
     if at and at != moment:
         return "the time has moved"
     seen = ledger.applied.get(relation, {})
     moved = [str(name) for name, number in inputs.items() if number != seen.get(name, 0)]
     return f"changed: {_listed(moved)}" if moved else None
+
+
+def rules_changed(made: str, fingerprint: str) -> bool:
+    """Whether other checks set rows apart than when a relation was committed with the fingerprint `made`."""
+    return made.partition("@")[0].partition(RULES)[2] != fingerprint.partition(RULES)[2]
 
 
 def defined(fingerprint: str, moment: str, *, timed: bool) -> str:

@@ -8,11 +8,14 @@ from hashlib import sha256
 
 from penstock.domain.model import Model
 from penstock.domain.project import Parameter, Project
+from penstock.domain.quarantine import fingerprint as rules
 from penstock.domain.relation import RelationName
 from penstock.domain.source import SourceTable
 
 TIMELESS = frozenset({"auto", "merge", "time_range", "history"})
 """Materializations for which it is asked whether the times that a definition uses decide what it gives."""
+RULES = "#"
+"""Stands in a fingerprint between the definition and the checks that set rows apart."""
 TIMES = ("run_ts", "run_date")
 """Parameters that are others in every run."""
 
@@ -41,6 +44,13 @@ class Reach:
         if model.language == "python" and model.materialization == "auto":
             return "rebuild"
         return model.materialization
+
+    def driving(self, model: Model) -> RelationName | None:
+        """The relation each row of which gives at most one row of the model, views of models looked through."""
+        name = model.drives
+        while name is not None and (view := self.models.get(name)) is not None and self.is_view(view):
+            name = view.drives
+        return name
 
     def is_view(self, model: Model) -> bool:
         return self.materialization(model) == "view"
@@ -134,9 +144,12 @@ class Reach:
 
     def fingerprint(self, model: Model) -> str:
         """Changes when the definition, a view it reads, or the value of a parameter either uses has changed. Of an
-        `auto` model without the values of times: whether these matter is another question (see `moment`)."""
+        `auto` model without the values of times: whether these matter is another question (see `moment`). What checks
+        set apart is told behind RULES."""
         timeless = self.materialization(model) in TIMELESS
-        return sha256("\n".join(self._definition(model, timeless)).encode()).hexdigest()
+        found = sha256("\n".join(self._definition(model, timeless)).encode()).hexdigest()
+        judged = rules(model.checks)
+        return f"{found}{RULES}{judged}" if judged else found
 
     def moment(self, model: Model) -> str:
         """Changes when a time changes that an `auto` model or a view it reads uses; empty when they use none."""

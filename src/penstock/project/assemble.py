@@ -295,5 +295,6 @@ def model(piece: ModelPiece, layer: Layer, variables: Mapping[str, Scalar], own:
         checks=(*promises(piece.contract, piece.key, history=materialization == "history"), *piece.checks, *own),
         pii=personal(piece.pii, piece.contract),
         contract=piece.contract,
+        drives=piece.drives,
         max_quarantined=piece.max_quarantined,
     )

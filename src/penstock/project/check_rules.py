@@ -83,13 +83,25 @@ class _Rules:
                 each.location,
                 "write `materialization: auto`, or `on_fail: warn` at the check",
             )
-        elif each.on_fail == "quarantine":
+        elif each.on_fail == "quarantine" and (kept := self.kept(model, how)):
             self.problems.add(
                 "CHECK_NOT_HERE",
-                f"on_fail: quarantine is not supported yet ({each.name} of {model.relation})",
+                f"{model.relation} {kept}, and {each.name} could not be asked of these again",
                 each.location,
-                "use `on_fail: fail` or `warn`, and leave such rows out in the SELECT",
+                "write `materialization: auto` or `on_fail: fail`, or set rows apart in a model that this one reads",
             )
+
+    @staticmethod
+    def kept(model: ModelPiece, how: str) -> str:
+        """Why rows of a relation may be there that its SELECT does not give; empty when there are none. Only where a
+        table is what its SELECT gives can it be said which rows are set apart, whatever happened before."""
+        if how == "append":
+            return "is appended to and keeps rows that its SELECT gives no more"
+        if how == "merge" and model.strategy.deletes == "ignore":
+            return "is merged and keeps rows that its SELECT gives no more"
+        if how == "time_range":
+            return "keeps ranges of time that are made no more"
+        return "keeps the versions that its rows had before" if how == "history" else ""
 
     def read(self, relation: RelationName, mention: Mention, what: str) -> None:
         """A relation that a check looks at is there, in a layer that its own may read."""

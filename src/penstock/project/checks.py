@@ -116,15 +116,17 @@ class _Entry:
                 self.add(
                     "CHECK_OPTION", f"a format is for dates and times, found {options['is']}", "remove it", "format"
                 )
-        self.condition("where", spec.where)
+        apart = spec.on_fail == "quarantine"
+        self.condition("where", spec.where, apart=apart)
         for name in ("expression", "with_where"):
-            self.condition(name, options.get(name))
+            self.condition(name, options.get(name), apart=apart)
         pattern = options.get("pattern")
         if pattern and "\0" in pattern:
             self.add("CHECK_OPTION", "a pattern cannot hold NUL", "remove it", "pattern")
 
-    def condition(self, name: str, sql: str | None) -> None:
-        """One SQL expression on the columns of a row."""
+    def condition(self, name: str, sql: str | None, *, apart: bool) -> None:
+        """One SQL expression on the columns of a row. `apart`: rows are set apart by it, and have to stay so until they
+        change."""
         if sql is None:
             return
         from penstock.sql.facts import facts
@@ -144,6 +146,9 @@ class _Entry:
         if found.mentions:
             hint = "use relationships, or a SELECT in checks/*.sql"
             self.add("CHECK_OPTION", f"{name} reads {found.mentions[0].relation}, and judges single rows", hint, name)
+        if found.volatile and apart:
+            hint = "compare with a column, such as processing_ts, which says when a row came; or use fail or warn"
+            self.add("CHECK_OPTION", f"{name} changes with the time or by chance, and rows do not", hint, name)
         if found.parameters:
             hint = "write the value; parameters work in checks/*.sql"
             self.add("CHECK_OPTION", f"{name} uses ${found.parameters[0][0]}", hint, name)

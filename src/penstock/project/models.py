@@ -55,6 +55,7 @@ def sql_model(
         ),
         parameters=first,
         outputs=found.columns,
+        drives=found.drives,
         materialization=spec.materialization,
         key=tuple(spec.key),
         columns=tuple(spec.columns),

@@ -50,7 +50,8 @@ class Mention:
 @dataclass(frozen=True, slots=True)
 class ModelPiece:
     """One file of models/. `definition` is a fingerprint of the code alone. `outputs` are the columns the code is
-    known to give, None when they depend on its inputs. `places` tells where the front matter says what, by key."""
+    known to give, None when they depend on its inputs; `drives`: the relation each row of which gives at most one row.
+    `places` tells where the front matter says what, by key."""
 
     relation: RelationName
     language: Literal["sql", "python"]
@@ -61,6 +62,7 @@ class ModelPiece:
     mentions: tuple[Mention, ...] = ()
     parameters: Mapping[str, Location] = field(default_factory=dict)
     outputs: tuple[str, ...] | None = None
+    drives: RelationName | None = None
     materialization: Materialization | None = None
     key: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from penstock.domain.relation import RelationName
 from penstock.errors import Location, Problem
+from penstock.sql.driving import driving
 from penstock.sql.parse import Where, parse, single, start_of
 from penstock.sql.render import parameters
 from penstock.sql.tokens import canonical, fingerprint
@@ -50,7 +51,8 @@ class Mention:
 class Facts:
     """`mentions`: every mention of a relation, in the order of the text. `columns`: the output's names, None when they
     cannot be known without a schema (a star, an expression without a name). `volatile`: the result may differ between
-    two runs on the same data. `problems`: what a model must not do, each with its place."""
+    two runs on the same data. `problems`: what a model must not do, each with its place. `drives`: the one relation
+    each row of which gives at most one row of the output; None where rows are joined or put together."""
 
     mentions: tuple[Mention, ...]
     parameters: tuple[tuple[str, int, int], ...]
@@ -58,6 +60,7 @@ class Facts:
     volatile: bool
     fingerprint: str
     problems: tuple[Problem, ...] = ()
+    drives: RelationName | None = None
 
     @property
     def reads(self) -> tuple[RelationName, ...]:
@@ -89,6 +92,7 @@ def facts(sql: str, path: str = "<sql>", line: int = 1) -> Facts:
         volatile=is_volatile(tree),
         fingerprint=fingerprint([canonical(single(sql, where))]),
         problems=tuple(problems),
+        drives=driving(tree),
     )
 
 

@@ -1,0 +1,22 @@
+"""Where the rows of a model went: rows in = published + quarantined + filtered by its SQL."""
+
+from __future__ import annotations
+
+from penstock.domain.plan import BuildStep
+from penstock.ports import Session
+from penstock.quoting import qualified
+
+
+def accounts(step: BuildStep, session: Session, *, published: int, quarantined: int) -> dict[str, int]:
+    """The sums of the whole relation, also where only changes were followed: `returned` by its SELECT = `published` +
+    `quarantined`; and where each row comes from one row of one relation, `read` of it = `returned` + `filtered`.
+    Empty for a relation that keeps rows which its SELECT gives no more. Asked in the transaction that changes it."""
+    if not step.holds_select:
+        return {}
+    returned = published + quarantined
+    found = {"returned": returned, "published": published, "quarantined": quarantined}
+    source = step.drives
+    if source is not None:
+        read: int = session.query(f"SELECT count(*) FROM {qualified(source.layer, source.name)}").rows[0][0]
+        found |= {"read": read, "filtered": read - returned}
+    return found
