@@ -38,6 +38,8 @@ tables:
     "sources/web.yml": "source: web\nroot: inbox\ntables:\n  visits: {path: visits_*.csv, extract: append}\n",
     "models/stg/sales.sql": "/*---\nchecks: [{not_null: order_id}, {range: {column: quantity, max: 100}}]\n---*/\n"
     "SELECT order_id, product_id, quantity FROM raw.orders\n",
+    "models/stg/small.sql": "/*---\nchecks: [{range: {column: quantity, max: 3, on_fail: quarantine}}]\n---*/\n"
+    "SELECT order_id, quantity FROM stg.sales\n",
     "models/bus/enriched.sql": """/*---
 materialization: view
 ---*/
@@ -177,6 +179,10 @@ def _relations(mini: Mini) -> dict[str, Any]:
             "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema <> '_penstock'"
         ).fetchall()
         found: dict[str, Any] = {f"{a}.{b}": rows(f'SELECT * FROM "{a}"."{b}"') for a, b in names}
+        held = '_penstock."quarantine_stg.small"'
+        found["set apart"] = rows(
+            f"SELECT * EXCLUDE (_penstock_first_seen, _penstock_run, _penstock_commit) FROM {held}"
+        )
         found["batches"] = rows("SELECT * EXCLUDE (run, loaded_at) FROM _penstock.batches")
         found["quarantine"] = rows("SELECT * EXCLUDE (run, quarantined_at) FROM _penstock.quarantine")
         found["commits"] = _commits(connection)

@@ -49,15 +49,27 @@ def _rows_apart(results: list[StepResult]) -> None:
     lines = []
     for result in results:
         found = [f"{result.accounting[key]:,} {said}" for key, said in APART.items() if result.accounting.get(key)]
-        if found:
+        if "returned" in result.accounting:
+            lines += _equation(result)
+        elif found:
             rows_in = result.accounting.get("rows_in")
             of = f" of {things(rows_in, 'row')}" if rows_in is not None else ""
             lines.append(f"  {result.target}: {', '.join(found)}{of}")
     if lines:
-        write("\n".join(["rows set apart:", *lines]))
+        write("\n".join(["where rows went:", *lines]))
         if any(result.accounting.get("quarantined") for result in results):
             write('  see them: penstock query "SELECT relation, reasons, payload FROM _penstock.quarantine"')
         write("")
+
+
+def _equation(result: StepResult) -> list[str]:
+    """`stg.orders: 118 rows in = 110 published + 5 quarantined + 3 filtered`; nothing where all is published."""
+    sums = result.accounting
+    parts = [f"{sums[key]:,} {key}" for key in ("published", "quarantined", "filtered") if key in sums]
+    if not sums["quarantined"] and not sums.get("filtered"):
+        return []
+    what = "rows in" if "filtered" in sums else "rows of its SQL, which groups or joins,"
+    return [f"  {result.target}: {sums['rows_in']:,} {what} = {' + '.join(parts)}"]
 
 
 def _files(results: list[StepResult]) -> None:

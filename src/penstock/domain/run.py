@@ -27,10 +27,11 @@ class Status(StrEnum):
 class StepResult:
     """`rows`: what the relation holds (build), what was landed (land), loaded (load) or written (export).
     `accounting` says where a batch's rows went: rows_in = inserted + updated + unchanged + duplicates + quarantined;
-    deleted counts keys that a full extract no longer has. Of a model it says how many rows were gone and came, and how
-    many units may have been affected. `mode` is how a model was made: built, maintained, rebuilt, appended, merged,
-    replaced (ranges of time), versioned, view. `checks`: what came of those that
-    were evaluated, also when the step failed by one of them."""
+    deleted counts keys that a full extract no longer has. Of a model it says how many rows were gone and came, how many
+    units may have been affected, and of the relation as it is now: returned by its SELECT = published + quarantined,
+    rows_in = returned + filtered. Where its SQL groups or joins, rows_in = returned, and filtered is not said. `mode`
+    is how a model was made: built, maintained, rebuilt, appended, merged, replaced (ranges of time), versioned, view.
+    `checks`: what came of those that were evaluated, also when the step failed by one of them."""
 
     step: str
     kind: str

@@ -9,8 +9,9 @@ from penstock.quoting import qualified
 
 def accounts(step: BuildStep, session: Session, *, published: int, quarantined: int) -> dict[str, int]:
     """The sums of the whole relation, also where only changes were followed: `returned` by its SELECT = `published` +
-    `quarantined`; and where each row comes from one row of one relation, `read` of it = `returned` + `filtered`.
-    Empty for a relation that keeps rows which its SELECT gives no more. Asked in the transaction that changes it."""
+    `quarantined`; and where each row comes from one row of one relation, `rows_in` = `returned` + `filtered`. Where SQL
+    groups or joins there is no such relation: `rows_in` = `returned`, and nothing is said of `filtered`. Empty for a
+    relation that keeps rows which its SELECT gives no more. Asked in the transaction that changes it."""
     if not step.holds_select:
         return {}
     returned = published + quarantined
@@ -18,5 +19,5 @@ def accounts(step: BuildStep, session: Session, *, published: int, quarantined: 
     source = step.drives
     if source is not None:
         read: int = session.query(f"SELECT count(*) FROM {qualified(source.layer, source.name)}").rows[0][0]
-        found |= {"read": read, "filtered": read - returned}
-    return found
+        return {"rows_in": read, **found, "filtered": read - returned}
+    return {"rows_in": returned, **found}
