@@ -50,6 +50,7 @@ PLUGINS = MappingProxyType(
                 "distinct_count": "penstock.checks.distinct_count:KIND",
                 "mean_drift": "penstock.checks.mean_drift:KIND",
                 "quantile_drift": "penstock.checks.quantile_drift:KIND",
+                "anomaly": "penstock.checks.anomaly:KIND",
                 "sql": "penstock.checks.sql:KIND",
             }
         ),

@@ -1,10 +1,12 @@
 """docs/checks.md does what it says: every example is evaluated, and every kind has its options on the page."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +19,7 @@ from penstock.executor.checking import Checkable, evaluate
 from penstock.ports import Session, WarehouseOptions
 from penstock.project.check_schema import FILES_ONLY, kinds
 from penstock.project.checks import check_file, checks
+from penstock.project.incidents import incidents
 from penstock.project.problems import Problems
 from penstock.project.yaml import read
 
@@ -35,6 +38,8 @@ PAST = {
     "quantile_drift": [{"figure": 10.0}, {"figure": 10.0}, {"figure": 10.0}],
     "row_count": [{"rows": 5}],
 }
+DAILY = [NOW - timedelta(days=days) for days in range(1, 13)]
+FIGURES = {"rows": [998.0, 1003.0, 1000.0], "mean": [12.4, 12.6, 12.7], "max": [4.0, 4.0, 4.0]}
 
 
 def sections() -> dict[str, str]:
@@ -79,7 +84,10 @@ def come_of(session: Session, kind: str, entry: str) -> tuple[CheckResult, ...]:
     assert not len(problems), list(problems.sorted())
     relation = "stg.prices" if kind == "no_overlap" else "stg.orders"
     columns = session.describe(f"FROM {relation}")
-    past = {check.name: PAST[kind] for check in declared if kind in PAST}
+    past: dict[str, Sequence[Mapping[str, Any]]] = {check.name: PAST[kind] for check in declared if kind in PAST}
+    for check in declared if kind == "anomaly" else ():
+        figures = cycle(FIGURES[check.options["measure"]])
+        past[check.name] = [{"at": at, "figure": next(figures)} for at in DAILY]
     subject = Subject(RelationName.parse(relation), relation, relation, columns, NOW, past)
     return evaluate(session, Checkable(subject.relation, declared, (), ()), subject, {})
 
@@ -113,6 +121,17 @@ def test_both_failing_and_passing_is_shown_of_every_kind() -> None:
     for kind in KINDS:
         said = {line.rpartition("  # ")[2].partition(":")[0] for name, line in EXAMPLES if name == kind}
         assert {"passes", "fails"} <= said, kind
+
+
+def test_the_incidents_it_shows_are_some() -> None:
+    problems = Problems()
+    text = PAGE.partition("**Incidents.**")[2].partition("```yaml\n")[2].partition("```")[0]
+    piece = incidents(text, "checks/incidents.yml", problems)
+    assert not len(problems)
+    assert piece
+    assert [(str(each.of.relation), each.check) for each in piece.marked] == [
+        ("serv.sales_report", None), ("stg.orders", "anomaly(rows)"),
+    ]  # fmt: skip
 
 
 def test_the_file_it_shows_is_one() -> None:

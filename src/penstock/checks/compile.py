@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 from penstock import registry
@@ -47,6 +48,18 @@ def on_whole(check: Check) -> bool:
     if isinstance(kind, TableKind):
         return True
     return not check.tolerance.is_none or (isinstance(kind, SelectKind) and not kind.local)
+
+
+def looks_back(check: Check) -> bool:
+    """Whether a check is judged by what it measured before."""
+    kind = kind_of(check)
+    return isinstance(kind, TableKind) and kind.kept
+
+
+def measured(check: Check) -> str:
+    """What tells the figures of a check from those of another, or of the same one before it was changed."""
+    what = [check.options.get(option) for option in ("measure", "quantile")]
+    return sha256(repr([check.kind, check.columns, check.where, *what]).encode()).hexdigest()[:16]
 
 
 @dataclass(slots=True)

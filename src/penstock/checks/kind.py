@@ -52,7 +52,8 @@ def _nothing_wrong(options: Mapping[str, Any]) -> Sequence[Trouble]:
 class Subject:
     """What a check looks at. `rows` is a FROM item with the rows that are judged, `table` one with all rows as they are
     (the same, unless only those that came are judged); `columns` are the relation's. `now`: UTC, without a zone.
-    `past[check]`: what the check measured when the relation was published before, the newest first."""
+    `past[check]`: what the check measured when the relation was published before, the newest first, each with `at`:
+    when that was, UTC."""
 
     relation: RelationName
     rows: str
@@ -114,7 +115,7 @@ class RowKind:
 class TableKind:
     """`measures` gives SQL aggregates by name; `judge` gets their values under these names. `elsewhere` gives
     aggregates over other relations. `sample`: a SELECT of what is wrong, where there is something to show. `kept`:
-    whether the values are judged against those of earlier times."""
+    whether the values are judged against those of earlier times. `bare`: it can do without a column."""
 
     name: str
     dimension: str
@@ -127,6 +128,7 @@ class TableKind:
     elsewhere: Callable[[Check], Sequence[tuple[RelationName, Mapping[str, str]]]] = lambda check: ()
     sample: Callable[[Check, Subject], str | None] = lambda check, subject: None
     kept: bool = False
+    bare: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,4 +86,5 @@ KIND = TableKind(
     },
     wrong=_wrong,
     elsewhere=_elsewhere,
+    bare=True,
 )

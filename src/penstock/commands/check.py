@@ -89,7 +89,7 @@ def _results(
     table = qualified(what.relation.layer, what.relation.name)
     commit = ledger.commits.get(what.stored if isinstance(what, SourceTable) else what.relation)
     kept = RelationName.parse("_penstock.measures") in ledger.existing
-    past = checking.past(session, of, but=commit.run if commit else None) if kept else {}
+    past = checking.past(session, of, naive(now), but=commit.run if commit else None) if kept else {}
     columns = session.describe(f"SELECT * FROM {table}")
     subject = Subject(what.relation, table, table, columns, naive(now), past)
     return checking.evaluate(session, of, subject, space.parameters(now))

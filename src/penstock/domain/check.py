@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
 from penstock.domain.relation import RelationName
@@ -33,11 +34,27 @@ class Tolerance:
 
 
 @dataclass(frozen=True, slots=True)
+class Incident:
+    """A time whose figures are no measure of later ones. `begin` (None: since ever) and `end`, the first moment after
+    it, are ISO times in UTC."""
+
+    begin: str | None
+    end: str
+    why: str
+
+    def covers(self, at: datetime) -> bool:
+        """`at`: in UTC, without a zone."""
+        return (self.begin is None or datetime.fromisoformat(self.begin) <= at) and at < datetime.fromisoformat(
+            self.end
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """`name` is unique among the checks of its relation. `columns` are those it is about, in the order declared;
     `options` what its kind takes beside them, completed: spans of time in seconds, shares as 0 … 1. `where`: a
     condition on the rows it is about. `refers`: relations it looks at beside its own. `sql`: the SELECT of a check of
-    its own, `line` where that begins."""
+    its own, `line` where that begins. `incidents`: for a check that is judged by what was measured before."""
 
     name: str
     kind: str
@@ -52,3 +69,4 @@ class Check:
     refers: tuple[RelationName, ...] = ()
     sql: str = ""
     line: int = 1
+    incidents: tuple[Incident, ...] = ()

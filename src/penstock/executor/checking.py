@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
-from penstock.checks.compile import Wanted, compiled, kind_of, samples, values
+from penstock.checks.compile import Wanted, compiled, looks_back, measured, samples, values
 from penstock.checks.kind import Subject, TableKind, named
 from penstock.checks.verdict import masked, verdict
 from penstock.domain.check import Check
@@ -22,8 +23,10 @@ from penstock.sql.render import bind_parameters
 
 SAMPLES = 5
 """Rows that are shown of those that fail a check."""
-REMEMBERED = 100
-"""Earlier figures of one check that are looked at, at most."""
+REMEMBERED = 50
+"""Earlier runs of which the figures of a check are looked at, at most, …"""
+DAYS = 100
+"""… and how many days back the last figure of each is."""
 PRIVATE = "pii"
 """A relation with this tag shows no value at all."""
 
@@ -112,35 +115,42 @@ def invalid(what: Checkable, checks: Sequence[Check], error: PenstockError) -> D
 TABLE = '"_penstock"."measures"'
 
 
-def remembers(check: Check) -> bool:
-    """Whether a check is judged by what it measured before."""
-    kind = kind_of(check)
-    return isinstance(kind, TableKind) and kind.kept
+_PAST = (
+    "WITH runs AS (SELECT name, figures, measured_at FROM {table} WHERE relation = ? AND run IS DISTINCT FROM ? "
+    "QUALIFY row_number() OVER (PARTITION BY name, run ORDER BY measured_at DESC, rowid DESC) = 1) "
+    "SELECT name, figures, measured_at FROM runs QUALIFY "
+    "row_number() OVER (PARTITION BY name ORDER BY measured_at DESC) <= ? OR (measured_at > CAST(? AS TIMESTAMP) "
+    "AND row_number() OVER (PARTITION BY name, CAST(measured_at AS DATE) ORDER BY measured_at DESC) = 1) "
+    "ORDER BY measured_at DESC"
+)
 
 
-def past(session: Session, what: Checkable, *, but: str | None = None) -> dict[str, list[Mapping[str, Any]]]:
-    """The figures of each check when the relation was published before, the newest first; without those of the run
-    `but`."""
-    wanted = [check.name for check in what.checks if remembers(check)]
+def past(
+    session: Session, what: Checkable, now: datetime, *, but: str | None = None
+) -> dict[str, list[Mapping[str, Any]]]:
+    """The figures of each check when the relation was published before, the newest first, one of each run: without
+    those of the run `but`, those of a marked incident, and those of a check that measured something else then."""
+    wanted = {check.name: (measured(check), check.incidents) for check in what.checks if looks_back(check)}
     if not wanted:
         return {}
-    rows = session.query(
-        f"SELECT name, figures FROM {TABLE} WHERE relation = ? AND run IS DISTINCT FROM ? "
-        "QUALIFY row_number() OVER (PARTITION BY name ORDER BY measured_at DESC) <= ? ORDER BY measured_at DESC",
-        (str(what.relation), but, REMEMBERED),
-    ).rows
+    since = (now - timedelta(days=DAYS)).isoformat(sep=" ")
+    rows = session.query(_PAST.format(table=TABLE), (str(what.relation), but, REMEMBERED, since)).rows
     found: dict[str, list[Mapping[str, Any]]] = {}
-    for name, text in rows:
-        found.setdefault(name, []).append(json.loads(text))
+    for name, text, at in rows:
+        of, incidents = wanted.get(name, ("", ()))
+        figures = json.loads(text)
+        if figures.get("of") == of and not any(incident.covers(at) for incident in incidents):
+            found.setdefault(name, []).append({**figures, "at": at})
     return found
 
 
-def remember(session: Session, what: Checkable, results: Sequence[CheckResult], run: str, now: Any) -> None:
-    """Keep the figures of a relation that is about to be published."""
-    kept = {check.name for check in what.checks if remembers(check)}
+def remember(session: Session, what: Checkable, results: Sequence[CheckResult], run: str, now: datetime) -> None:
+    """Keep the figures of a relation that is about to be published. `now`: UTC, without a zone."""
+    kept = {check.name: measured(check) for check in what.checks if looks_back(check)}
     for result in results:
         if result.name in kept:
-            text = json.dumps({name: value for name, value in result.values.items() if value is not None})
+            figures = {name: value for name, value in result.values.items() if value is not None}
+            text = json.dumps({**figures, "of": kept[result.name]})
             session.execute(
                 f"INSERT INTO {TABLE} (relation, name, figures, run, measured_at) VALUES (?, ?, ?, ?, ?)",
                 (str(what.relation), result.name, text, run, now),

@@ -59,7 +59,7 @@ def gate(
     failed = [result for result in results if result.outcome is CheckOutcome.FAILED]
     if failed:
         raise ChecksFailed([problem(result) for result in failed], results)
-    checking.remember(session, of, results, work.run, work.now())
+    checking.remember(session, of, results, work.run, naive(work.started))
     kept = SOME_FAIL if any(map(_tells_of_rows, results)) else known
     if judged != ((kept,),):
         session.execute(f"DELETE FROM {GATES} WHERE relation = ?", (str(of.relation),))
@@ -78,11 +78,11 @@ def _past(
     what: Model | SourceTable, of: Checkable, work: Work, session: Session
 ) -> Mapping[str, Sequence[Mapping[str, Any]]]:
     """Where a number of rows was not measured yet, the ledger knows it."""
-    found: dict[str, Sequence[Mapping[str, Any]]] = dict(checking.past(session, of))
+    found: dict[str, Sequence[Mapping[str, Any]]] = dict(checking.past(session, of, naive(work.started), but=work.run))
     commit = work.ledger.commits.get(what.relation)
     if isinstance(what, Model) and commit is not None and commit.rows is not None:
         for check in what.checks:
-            if check.kind == "row_count" and check.where is None:
+            if check.kind == "row_count" and check.where is None and not check.incidents:
                 found.setdefault(check.name, [{"rows": commit.rows}])
     return found
 
@@ -95,7 +95,8 @@ def naive(moment: datetime) -> datetime:
 def _fingerprint(of: Checkable) -> str:
     """Changes when rows that passed may not pass any more. Where a check stands does not count."""
     place = Location("")
-    return sha256(repr([replace(check, location=place, line=1) for check in of.checks]).encode()).hexdigest()
+    alike = [replace(check, location=place, line=1, incidents=()) for check in of.checks]
+    return sha256(repr(alike).encode()).hexdigest()
 
 
 def problem(result: CheckResult) -> Problem:

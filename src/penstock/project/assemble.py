@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from penstock.checks.compile import looks_back
 from penstock.domain.check import Check
 from penstock.domain.layer import Layer
 from penstock.domain.model import Model
 from penstock.domain.project import Project, Scalar
 from penstock.domain.relation import RelationName
-from penstock.domain.source import Source
+from penstock.domain.source import SourceTable
 from penstock.domain.strategy import Strategy
 from penstock.errors import InternalError, Location, PenstockError, Problem, ProjectError
 from penstock.project.cache import Kept, Stored
@@ -24,9 +25,18 @@ from penstock.project.config import config
 from penstock.project.contracts import personal, promises
 from penstock.project.exports import exports
 from penstock.project.files import ProjectFile, fingerprint
+from penstock.project.incidents import incidents
 from penstock.project.models import sql_model
 from penstock.project.names import NAME_HINT, is_name
-from penstock.project.pieces import CheckPiece, ConfigPiece, ExportPiece, FunctionPiece, ModelPiece, SourcePiece
+from penstock.project.pieces import (
+    CheckPiece,
+    ConfigPiece,
+    ExportPiece,
+    FunctionPiece,
+    IncidentsPiece,
+    ModelPiece,
+    SourcePiece,
+)
 from penstock.project.problems import Problems, did_you_mean
 from penstock.project.python_models import python_model
 from penstock.project.sources import source
@@ -138,6 +148,9 @@ class _Reader:
         for file in self.of("check"):
             if own := self.check(file):
                 declared.checks.append(own)
+        for file in self.of("incidents"):
+            if marked := self.incidents(file):
+                declared.marked += marked.marked
         return declared
 
     def alone(self) -> None:
@@ -148,6 +161,11 @@ class _Reader:
             self.export(file)
         for file in self.of("check"):
             self.check(file)
+        for file in self.of("incidents"):
+            self.incidents(file)
+
+    def incidents(self, file: ProjectFile) -> IncidentsPiece | None:
+        return self.piece(file, IncidentsPiece, "", lambda text: incidents(text, file.path, self.problems))
 
     def source(self, file: ProjectFile, layer: str) -> SourcePiece | None:
         before = len(self.problems)
@@ -238,18 +256,18 @@ def project(root: Path, files: tuple[ProjectFile, ...], declared: Declared) -> P
     """The checked pieces as one project; models in the order of their names."""
     settings = declared.config
     layers = {layer.name: layer for layer in settings.layers}
-    own: dict[RelationName, list[Check]] = {}
-    for piece in declared.checks:
-        own.setdefault(piece.of.relation, []).append(piece.check)
     return Project(
         name=settings.name,
         root=str(root),
         layers=settings.layers,
         environments={environment.name: environment for environment in settings.environments},
         default_environment=settings.default_environment,
-        sources=tuple(_checked(piece.source, own) for piece in declared.sources),
+        sources=tuple(
+            replace(piece.source, tables=tuple(_checked(table, declared) for table in piece.source.tables))
+            for piece in declared.sources
+        ),
         models=tuple(
-            model(piece, layers[piece.relation.layer], settings.variables, own.get(piece.relation, ()))
+            _checked(model(piece, layers[piece.relation.layer], settings.variables), declared)
             for piece in declared.models
         ),
         exports=tuple(export for piece in declared.exports for export in piece.exports),
@@ -258,15 +276,25 @@ def project(root: Path, files: tuple[ProjectFile, ...], declared: Declared) -> P
     )
 
 
-def _checked(found: Source, own: Mapping[RelationName, Sequence[Check]]) -> Source:
-    """A source whose tables have the checks of checks/*.sql too."""
-    if not any(table.relation in own for table in found.tables):
+Checked = TypeVar("Checked", Model, SourceTable)
+
+
+def _checked(found: Checked, declared: Declared) -> Checked:
+    """With the checks of checks/ too, and the incidents that are marked for those that look back."""
+    own: list[Check] = [piece.check for piece in declared.checks if piece.of.relation == found.relation]
+    marked = [each for each in declared.marked if each.of.relation == found.relation]
+    if not own and not marked:
         return found
-    tables = (replace(table, checks=(*table.checks, *own.get(table.relation, ()))) for table in found.tables)
-    return replace(found, tables=tuple(tables))
+
+    def with_incidents(check: Check) -> Check:
+        if not looks_back(check):
+            return check
+        return replace(check, incidents=tuple(each.incident for each in marked if each.check in (None, check.name)))
+
+    return replace(found, checks=tuple(map(with_incidents, (*found.checks, *own))))
 
 
-def model(piece: ModelPiece, layer: Layer, variables: Mapping[str, Scalar], own: Sequence[Check] = ()) -> Model:
+def model(piece: ModelPiece, layer: Layer, variables: Mapping[str, Scalar]) -> Model:
     """The model a piece becomes in its layer. Its fingerprint covers the variables it uses: another value is another
     result."""
     materialization = piece.materialization or layer.materialization
@@ -292,7 +320,7 @@ def model(piece: ModelPiece, layer: Layer, variables: Mapping[str, Scalar], own:
         tags=piece.tags,
         description=piece.description,
         strategy=piece.strategy,
-        checks=(*promises(piece.contract, piece.key, history=materialization == "history"), *piece.checks, *own),
+        checks=(*promises(piece.contract, piece.key, history=materialization == "history"), *piece.checks),
         pii=personal(piece.pii, piece.contract),
         contract=piece.contract,
         drives=piece.drives,

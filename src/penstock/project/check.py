@@ -12,7 +12,7 @@ from penstock.errors import Location
 from penstock.graph.order import cycles
 from penstock.project import check_rules, strategies
 from penstock.project.names import BUILT_IN_PARAMETERS
-from penstock.project.pieces import CheckPiece, ConfigPiece, ExportPiece, Mention, ModelPiece, SourcePiece
+from penstock.project.pieces import CheckPiece, ConfigPiece, ExportPiece, Marked, Mention, ModelPiece, SourcePiece
 from penstock.project.problems import Problems, closest, did_you_mean
 
 
@@ -26,6 +26,7 @@ class Declared:
     models: list[ModelPiece] = field(default_factory=list)
     exports: list[ExportPiece] = field(default_factory=list)
     checks: list[CheckPiece] = field(default_factory=list)
+    marked: list[Marked] = field(default_factory=list)
     unread: set[RelationName] = field(default_factory=set)
     sources_unread: bool = False
 

@@ -6,15 +6,17 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from penstock.checks.compile import looks_back
 from penstock.checks.kind import named
 from penstock.domain.check import Check
 from penstock.domain.layer import Layer
 from penstock.domain.relation import RelationName
+from penstock.domain.source import SourceTable
 from penstock.domain.strategy import VALIDITY
 from penstock.errors import Location
 from penstock.graph.order import cycles
 from penstock.project.names import BUILT_IN_PARAMETERS
-from penstock.project.pieces import CheckPiece, Mention, ModelPiece
+from penstock.project.pieces import CheckPiece, Marked, Mention, ModelPiece
 from penstock.project.problems import Problems, did_you_mean
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ def check(declared: Declared, problems: Problems, exists: Exists) -> None:
     rules.sources()
     for piece in declared.checks:
         rules.file(piece)
+    for marked in declared.marked:
+        rules.incident(marked)
     rules.circles()
 
 
@@ -164,6 +168,22 @@ class _Rules:
                 f"{relation} is the history of a source table: checks belong to the table itself",
                 piece.of.location,
                 f"write `relation: {str(relation).removesuffix('_history')}`; the SELECT may read the history",
+            )
+
+    def incident(self, marked: Marked) -> None:
+        """There is a check that looks back, and so can leave it out."""
+        relation, place = marked.of.relation, marked.of.location
+        if not self.exists(marked.of) or relation in self.declared.unread:
+            return
+        owner: ModelPiece | SourceTable | None = self.models.get(relation) or self.tables.get(relation)
+        names = [each.name for each in owner.checks if looks_back(each)] if owner else []
+        if not names or (marked.check is not None and marked.check not in names):
+            wanted = f"no check {marked.check!r} that is" if marked.check and names else "no check that is"
+            self.problems.add(
+                "CHECK_OPTION",
+                f"an incident is marked for {relation}, which has {wanted} judged by its history",
+                place,
+                did_you_mean(marked.check or "", names, f"checks that are: {', '.join(names) or 'none'}"),
             )
 
     def circles(self) -> None:

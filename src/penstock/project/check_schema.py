@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import cache
 from typing import Annotated, Any, Literal
 
@@ -90,6 +91,38 @@ class CheckFile(Strict):
     max_failures: Count = 0
     dimension: DIMENSIONS | None = None
     key: Columns = Field(default=[], description="The columns that tell samples apart.")
+
+
+def _moment(value: Any) -> Any:
+    """A date or a time → an ISO time in UTC that does not say so."""
+    try:
+        found = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        found = None
+    if found is None:
+        raise PydanticCustomError(
+            "BAD_VALUE",
+            "expected a date or a time, found {found}",
+            {"found": repr(value), "hint": "write 2026-11-18, or 2026-11-18T09:00Z; without a zone it is UTC"},
+        )
+    return (found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found).isoformat()
+
+
+Moment = Annotated[str, BeforeValidator(_moment), WithJsonSchema(_TEXT)]
+
+
+class IncidentSpec(Strict):
+    relation: Relation
+    check: Text | None = Field(None, description="The check it is of. Default: all that look back.")
+    begin: Moment | None = Field(None, alias="from", description="Since when. Default: since ever.")
+    end: Moment = Field(alias="to", description="The first moment after it.")
+    why: Text = Field(description="What happened.")
+
+
+class IncidentsSpec(Strict):
+    """checks/incidents.yml"""
+
+    incidents: list[IncidentSpec]
 
 
 def kinds() -> dict[str, Kind]:

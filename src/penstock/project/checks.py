@@ -72,14 +72,15 @@ class _Entry:
         options = {name: data[name] for name in kind.options}
         for option, message, hint in kind.wrong({**options, "columns": columns}):
             self.add("CHECK_OPTION", message, hint, option)
-        if kind.columns != "none" and not columns and kind.name != "reconciliation":
+        bare = isinstance(kind, TableKind) and kind.bare
+        if kind.columns != "none" and not columns and not bare:
             self.add("MISSING_KEY", "which column?", "add `column: …`")
             return
         self.rules(spec, options)
         refers = tuple(RelationName.parse(v) for n, v in options.items() if kind.options[n].sort == "relation" and v)
         for group in [(name,) for name in columns] if kind.columns == "each" else [columns]:
             yield Check(
-                name=spec.name or _name(kind.name, group),
+                name=spec.name or _name(kind.name, group, options),
                 kind=kind.name,
                 location=self.document.key(*self.path),
                 columns=tuple(group),
@@ -154,8 +155,10 @@ class _Entry:
             self.add("CHECK_OPTION", f"{name} uses ${found.parameters[0][0]}", hint, name)
 
 
-def _name(kind: str, columns: Sequence[str]) -> str:
-    return f"{kind}({', '.join(columns)})" if columns else kind
+def _name(kind: str, columns: Sequence[str], options: Mapping[str, Any]) -> str:
+    """`unique(a, b)`, `anomaly(rows)`, `anomaly(mean of a)`."""
+    what = [each for each in (options.get("measure"), ", ".join(columns)) if each]
+    return f"{kind}({' of '.join(what)})" if what else kind
 
 
 def _named(found: Sequence[Check], problems: Problems) -> Iterator[Check]:

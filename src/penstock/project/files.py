@@ -13,7 +13,8 @@ from penstock.errors import Location, Problem, ProjectError, UserError
 
 CONFIG = "penstock.yml"
 _YAML = (".yml", ".yaml")
-Kind = Literal["config", "source", "function", "sql", "python", "export", "check"]
+INCIDENTS = ("incidents.yml", "incidents.yaml")
+Kind = Literal["config", "source", "function", "sql", "python", "export", "check", "incidents"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,8 @@ def _paths(root: Path) -> Iterator[tuple[str, Kind]]:
     for name in _names(root, "checks"):
         if name.endswith(".sql"):
             yield f"checks/{name}", "check"
+        elif name in INCIDENTS:
+            yield f"checks/{name}", "incidents"
 
 
 def _names(root: Path, folder: str) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from penstock.domain.check import Check, Tolerance
+from penstock.domain.check import Check, Incident, Tolerance
 from penstock.domain.contract import Contract
 from penstock.domain.environment import Environment
 from penstock.domain.export import Export
@@ -103,4 +103,20 @@ class CheckPiece:
     parameters: Mapping[str, Location] = field(default_factory=dict)
 
 
-Piece = ConfigPiece | SourcePiece | ModelPiece | ExportPiece | FunctionPiece | CheckPiece
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """An incident of a relation; `check` names the one check that it is of, None: of all that look back."""
+
+    of: Mention
+    incident: Incident
+    check: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentsPiece:
+    """checks/incidents.yml"""
+
+    marked: tuple[Marked, ...]
+
+
+Piece = ConfigPiece | SourcePiece | ModelPiece | ExportPiece | FunctionPiece | CheckPiece | IncidentsPiece
