@@ -20,6 +20,7 @@ from penstock.domain.event import StepFinished
 from penstock.domain.ledger import Ledger
 from penstock.domain.model import Model
 from penstock.domain.plan import BuildStep, ExportStep, LandStep, LoadStep, Plan, Step
+from penstock.domain.quality import Held
 from penstock.domain.relation import RelationName
 from penstock.domain.run import RunReport, Status
 from penstock.errors import StateError
@@ -32,7 +33,7 @@ from penstock.executor.export import export
 from penstock.executor.land import land
 from penstock.executor.load import load
 from penstock.executor.prune import prune
-from penstock.executor.quarantined import held
+from penstock.executor.quarantined import held, rules
 from penstock.executor.retry import retried
 from penstock.executor.runner import Runner
 from penstock.executor.work import Outcome, Work
@@ -155,7 +156,7 @@ class Walked:
     sources: Mapping[str, str]
     loaded: Collection[str]
     timed: bool
-    held: Mapping[str, int] | None = None
+    held: Mapping[str, Held] | None = None
 
 
 def walk_in(space: Workspace, request: Request, warehouse: Warehouse, state: StateStore, *, mirrored: bool) -> Walked:
@@ -188,7 +189,7 @@ def walk_in(space: Workspace, request: Request, warehouse: Warehouse, state: Sta
         {table: pending.stamp for table, pending in observed.pending.items()},
         after.loaded,
         any(reach_of.uses_time(model) or "@" in _made_from(after, model) for model in space.project.models),
-        held(session) if changed(report) else None,
+        held(session, rules(space.project)) if changed(report) else None,
     )
 
 

@@ -9,14 +9,14 @@ from datetime import datetime
 from pathlib import Path
 
 from penstock.commands.workspace import Workspace, open_to_look, utc_now
-from penstock.domain.quality import QualityReport
+from penstock.domain.quality import Held, QualityReport
 from penstock.domain.run import RunReport, Status
 from penstock.errors import DataError, DriverError, Problem, StateError
 from penstock.failpoint import reach
 from penstock.ports import StateStore
 
 HELD = "quarantined"
-"""The fact that says how many rows of each relation are in quarantine, as JSON."""
+"""The fact that says what is in quarantine: relation → [rows, {check: rows}], as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +48,13 @@ def report(
     return Written(found, page)
 
 
-def after_run(space: Workspace, state: StateStore, done: RunReport, held: Mapping[str, int] | None) -> RunReport:
+def after_run(space: Workspace, state: StateStore, done: RunReport, held: Mapping[str, Held] | None) -> RunReport:
     """Write the report of a run, if it has judged anything, and say where. What keeps it from being written is told
     with the run: that has ended as it has. `held`: rows in quarantine now, None when none can have come or gone."""
-    if held is not None and state.get(HELD) != (text := json.dumps(held)):
-        state.put(HELD, text)
+    if held is not None:
+        text = json.dumps({relation: [each.rows, each.checks] for relation, each in held.items()})
+        if state.get(HELD) != text:
+            state.put(HELD, text)
     if not judged(done):
         return done
     try:
@@ -82,7 +84,7 @@ def _report(space: Workspace, state: StateStore, now: datetime, run: str | None 
     runs = [row for row in state.runs(50) if (row["run"] == run if run else row["status"] != Status.RUNNING)]
     if not runs:
         return None
-    held = json.loads(state.get(HELD) or "{}")
+    held = {relation: Held(*each) for relation, each in json.loads(state.get(HELD) or "{}").items()}
     known = Known(runs[0], state.steps(runs[0]["run"]), state.checks(POINTS), state.targets(), held)
     return assemble(space.project, space.environment.name, known, now)
 

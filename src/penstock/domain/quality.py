@@ -13,6 +13,14 @@ DIMENSIONS = ("completeness", "accuracy", "consistency", "timeliness", "uniquene
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """Rows of a relation that are in quarantine, and how many of them each check has set apart."""
+
+    rows: int = 0
+    checks: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Point:
     """What came of a check in one run. `rows` and `failing` as in CheckResult."""
 

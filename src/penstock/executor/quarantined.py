@@ -1,26 +1,53 @@
-"""How many rows are in quarantine, relation by relation."""
+"""How many rows are in quarantine, relation by relation, and by which check."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from penstock.domain.model import Model
+from penstock.domain.project import Project
+from penstock.domain.quality import Held
+from penstock.domain.source import SourceTable
 from penstock.executor.ledger import QUARANTINE, SCHEMA
 from penstock.ports import Session
-from penstock.quoting import qualified
+from penstock.quoting import literal, qualified
 
 OF_MODEL = "quarantine_"
 """What the name of a model's table of held-back rows begins with; its relation follows."""
 
 
-def held(session: Session) -> Mapping[str, int]:
-    """`layer.name` → rows that are held back now; relations without any are left out."""
-    counts = dict(session.query(f"SELECT relation, CAST(sum(copies) AS BIGINT) FROM {QUARANTINE} GROUP BY ALL").rows)
+def rules(project: Project) -> Mapping[str, Sequence[str]]:
+    """`layer.name` → the names of its checks that set rows apart."""
+    relations: list[Model | SourceTable] = [*project.tables, *project.models]
+    return {
+        str(each.relation): [check.name for check in each.checks if check.on_fail == "quarantine"] for each in relations
+    }
+
+
+def held(session: Session, names: Mapping[str, Sequence[str]]) -> Mapping[str, Held]:
+    """Rows that are held back now, of each relation that has any. `names` as `rules` gives them: a row counts for every
+    check that has set it apart, whose name its reasons begin with."""
+    found = {}
+    for (relation,) in session.query(f"SELECT DISTINCT relation FROM {QUARANTINE}").rows:
+        rows = f"(FROM {QUARANTINE} WHERE relation = {literal(str(relation))})"
+        found[str(relation)] = _counted(session, rows, "reasons", "copies", names.get(str(relation), ()))
     tables = session.query(
         "SELECT table_name FROM information_schema.tables WHERE table_schema = ? AND starts_with(table_name, ?)",
         (SCHEMA, OF_MODEL),
     ).rows
     for (name,) in tables:
-        ((rows,),) = session.query(f"SELECT count(*) FROM {qualified(SCHEMA, name)}").rows
         relation = str(name).removeprefix(OF_MODEL)
-        counts[relation] = counts.get(relation, 0) + rows
-    return {relation: rows for relation, rows in sorted(counts.items()) if rows}
+        rows = qualified(SCHEMA, str(name))
+        found[relation] = _counted(session, rows, "_penstock_reasons", "1", names.get(relation, ()))
+    return {relation: counts for relation, counts in sorted(found.items()) if counts.rows}
+
+
+def _counted(session: Session, rows: str, reasons: str, copies: str, names: Sequence[str]) -> Held:
+    of_checks = [
+        f"coalesce(sum({copies}) FILTER "
+        f"(len(list_filter({reasons}, lambda r: starts_with(r, {literal(name + ': ')}))) > 0), 0)"
+        for name in names
+    ]
+    counts = [f"CAST({each} AS BIGINT)" for each in (f"coalesce(sum({copies}), 0)", *of_checks)]
+    (total, *by_check) = session.query(f"SELECT {', '.join(counts)} FROM {rows}").rows[0]
+    return Held(total, {name: count for name, count in zip(names, by_check, strict=True) if count})

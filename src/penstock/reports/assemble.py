@@ -14,6 +14,7 @@ from penstock.domain.quality import (
     Accounting,
     Broken,
     CheckState,
+    Held,
     LayerQuality,
     Point,
     QualityReport,
@@ -31,13 +32,13 @@ POINTS = 30
 @dataclass(frozen=True, slots=True)
 class Known:
     """What the state store says: the run that the report is about and its `steps`, `checks(POINTS)`, `targets()`, and
-    how many rows of each relation are in quarantine."""
+    what is in quarantine of each relation."""
 
     run: Mapping[str, Any]
     steps: Sequence[Mapping[str, Any]]
     checks: Sequence[Mapping[str, Any]]
     targets: Sequence[Mapping[str, Any]]
-    quarantined: Mapping[str, int]
+    quarantined: Mapping[str, Held]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,10 @@ def assemble(project: Project, environment: str, known: Known, now: datetime) ->
     targets = {row["step"]: row for row in known.targets}
     declared = tuple(_declared(project))
     checks = {
-        each.relation: tuple(_checks(each, results, run["run"], (targets.get(each.step) or {}).get("rows")))
+        each.relation: tuple(
+            _apart(check, known.quarantined.get(str(each.relation), Held()), targets.get(each.step), run["run"])
+            for check in _checks(each, results, run["run"], (targets.get(each.step) or {}).get("rows"))
+        )
         for each in declared
     }
     relations = tuple(
@@ -66,7 +70,7 @@ def assemble(project: Project, environment: str, known: Known, now: datetime) ->
             each.owner,
             counted(checks[each.relation]),
             scores(checks[each.relation]),
-            quarantined=known.quarantined.get(str(each.relation), 0),
+            quarantined=known.quarantined.get(str(each.relation), Held()).rows,
             **_standing(targets.get(each.step)),
         )
         for each in declared
@@ -155,6 +159,34 @@ def _judged(state: CheckState, found: Mapping[str, Any], run: str, holds: int | 
             )
             for point in found["points"]
         ),
+    )
+
+
+def _apart(check: CheckState, held: Held, target: Mapping[str, Any] | None, run: str) -> CheckState:
+    """A check that sets rows apart holds for what is published, always: what tells is how many rows it keeps apart now,
+    of these and those published, whether they came with the last run or long before."""
+    if check.on_fail != "quarantine" or target is None or check.outcome == "failed":
+        return check
+    if check.outcome is None and (not target["changed"] or target["status"] in {Status.FAILED, Status.SKIPPED}):
+        return check  # what is there was made before anyone asked
+    failing = held.checks.get(check.name, 0)
+    rows = (target["rows"] or 0) + held.rows
+    message = (
+        f"{failing:,} of {rows:,} {'rows' if rows != 1 else 'row'} set apart" if failing else "no row is set apart"
+    )
+    outcome = "warned" if failing else "passed"
+    return replace(
+        check,
+        outcome=outcome,
+        message=message if failing != check.failing or not check.message else check.message,
+        scope="all",
+        rows=rows,
+        failing=failing,
+        score=score(outcome, rows, failing),
+        samples=check.samples if failing else (),
+        run=check.run or target["run"],
+        evaluated=check.evaluated or datetime.fromisoformat(target["changed"]),
+        fresh=check.fresh if check.run else target["run"] == run,
     )
 
 

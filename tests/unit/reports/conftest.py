@@ -13,7 +13,7 @@ from penstock.domain.environment import Environment
 from penstock.domain.layer import flow
 from penstock.domain.model import Model
 from penstock.domain.project import Project
-from penstock.domain.quality import QualityReport
+from penstock.domain.quality import Held, QualityReport
 from penstock.domain.relation import RelationName
 from penstock.errors import Location
 from penstock.reports.assemble import Known, assemble
@@ -57,7 +57,7 @@ class Lab:
         results: Sequence[Mapping[str, Any]],
         *,
         targets: Sequence[Mapping[str, Any]] = (),
-        quarantined: Mapping[str, int] | None = None,
+        quarantined: Mapping[str, Held] | None = None,
         layers: tuple[str, ...] = ("raw", "stg", "serv"),
         name: str = "shop",
         steps: Sequence[Mapping[str, Any]] = (),

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from penstock.domain.quality import DIMENSIONS
+from penstock.domain.quality import DIMENSIONS, Held
 from penstock.reports.document import document, percent
 from penstock.reports.score import score
 
@@ -70,6 +70,30 @@ def test_rows_that_were_not_judged_have_passed_before(lab: Any) -> None:
     assert check.score == 0.75
 
 
+def test_a_check_that_sets_rows_apart_tells_of_all_it_keeps_apart(lab: Any) -> None:
+    """Also of those that did not come with the last run."""
+    checks = [lab.check(name, on_fail="quarantine") for name in ("held", "empty", "never asked", "agrees")]
+    target = {"step": "build:stg.a", "status": "success", "rows": 90, "accounting": None, "run": lab.run,
+              "changed": lab.now.isoformat()}  # fmt: skip
+    agrees = lab.result("stg.a", "agrees", "warned", 100, 3, message="as it was told", samples=[{"id": 1}])
+    results = [
+        lab.result("stg.a", "held", "passed", 5, 0, scope="came"),
+        lab.result("stg.a", "empty", "warned"),
+        agrees,
+    ]
+    held = {"stg.a": Held(10, {"held": 4, "agrees": 3})}
+    report = lab.report([lab.model("stg.a", *checks)], results, targets=[target], quarantined=held)
+    found = {each.name: each for each in report.checks}
+    assert {name: (each.outcome, each.failing, each.rows, each.score) for name, each in found.items()} == {
+        "held": ("warned", 4, 100, 0.96), "empty": ("passed", 0, 100, 1.0), "never asked": ("passed", 0, 100, 1.0),
+        "agrees": ("warned", 3, 100, 0.97),
+    }  # fmt: skip
+    assert (found["held"].message, found["agrees"].message) == ("4 of 100 rows set apart", "as it was told")
+    assert found["agrees"].samples == ({"id": 1},)
+    broken = lab.report([lab.model("stg.a", *checks)], [], targets=[{**target, "status": "failed"}])
+    assert {each.outcome for each in broken.checks} == {None}
+
+
 def test_what_is_no_longer_declared_is_left_out(lab: Any) -> None:
     results = [
         lab.result("stg.a", "kept"), lab.result("stg.a", "dropped", "failed", run="20261120T060000-bb"),
@@ -93,7 +117,7 @@ def test_where_rows_went(lab: Any) -> None:
          "accounting": '{"read": 9, "returned": 8, "published": 7, "quarantined": 1, "filtered": 0}'},
         {"step": "build:serv.c", "status": "failed", "rows": None, "accounting": '{"gone": 1, "came": 2}'},
     ]  # fmt: skip
-    report = lab.report(models, [], targets=targets, quarantined={"stg.a": 2, "gone.x": 9})
+    report = lab.report(models, [], targets=targets, quarantined={"stg.a": Held(2), "gone.x": Held(9)})
     by_name = {str(each.relation): each for each in report.relations}
     a, b, c = by_name["stg.a"], by_name["stg.b"], by_name["serv.c"]
     assert a.accounting is not None and a.accounting.published == 10 and a.accounting.adds_up
