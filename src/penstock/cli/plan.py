@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from penstock.cli.options import EXIT_CODES, common, selection, waiting
-from penstock.cli.output import style, write, write_json
+from penstock.cli.output import note, style, write, write_json
 from penstock.domain.plan import BuildStep, ExportStep, LandStep, LoadStep, Plan, Step
 
 GROUPS = ("land", "load", "build", "export")
@@ -39,7 +39,8 @@ def plan(
 
     found = command(where, environment=environment, select=select, exclude=exclude, wait=wait)
     if as_json:
-        write_json({"environment": found.environment, "steps": [described(step) for step in found.steps]})
+        steps = [described(step) for step in found.steps]
+        write_json({"environment": found.environment, "steps": steps, "notes": found.notes})
         return 0
     _write(found)
     return 0
@@ -96,6 +97,8 @@ def _write(found: Plan) -> None:
             text = f"  {sign} {target(step):<{width}}  {how}{step.reason}"
             write(text if step.needed else style(text, dim=True))
         write("")
+    for text in found.notes:
+        note(f"note: {text}")
     needed = len(found.needed)
     idle = len(found.steps) - needed
     write(f"{found.environment}: {needed:,} to do, {idle:,} up to date")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from penstock.commands.bind import check
+from penstock.commands.deprecated import deprecations
 from penstock.commands.execute import Request, chosen, planned
 from penstock.commands.selection import models
 from penstock.commands.workspace import open_workspace, utc_now
@@ -33,4 +35,4 @@ def plan(
         selected=chosen(space, select, exclude),
         refresh=models(space.project, full_refresh),
     )
-    return planned(space, request)
+    return replace(planned(space, request), notes=deprecations(space.project, request.now.date()))

@@ -50,6 +50,13 @@ def _nodes(project: Project) -> Iterator[Node]:
         owner = table.owner or owners[table.source]
         yield Node(table.id, tuple(dict.fromkeys(names)), table.tags, owner, source=table.source)
     for model in project.models:
-        yield Node(str(model.relation), (str(model.relation),), model.tags, model.owner)
+        yield Node(str(model.relation), _called(model.relation), model.tags, model.owner)
     for export in project.exports:
         yield Node(f"export:{export.name}", (export.name,), export.tags, export.owner, export=export.name)
+
+
+def _called(relation: RelationName) -> tuple[str, ...]:
+    """What a relation answers to: `serv.report_v2` is `serv.report@2` too."""
+    base, found, number = relation.name.rpartition("_v")
+    numbered = found and base and number.isdigit()
+    return (str(relation), f"{relation.layer}.{base}@{number}") if numbered else (str(relation),)

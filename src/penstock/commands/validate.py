@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from penstock.commands.bind import bind
-from penstock.commands.workspace import open_workspace
+from penstock.commands.deprecated import deprecations
+from penstock.commands.workspace import open_workspace, utc_now
 from penstock.domain.relation import Column
 
 
 @dataclass(frozen=True, slots=True)
 class Validation:
     """What was checked. `columns` are the output columns of each relation that could be worked out; `notes` say what
-    could not be checked, and why."""
+    could not be checked, and why, and what should not be read any more."""
 
     models: int
     tables: int
@@ -32,5 +33,5 @@ def validate(where: Path, *, environment: str | None = None) -> Validation:
         sum(1 for _ in project.tables),
         len(project.exports),
         {str(name): columns for name, columns in bound.columns.items()},
-        bound.notes,
+        (*bound.notes, *deprecations(project, utc_now().date())),
     )

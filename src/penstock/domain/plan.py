@@ -91,10 +91,12 @@ Step = LandStep | LoadStep | BuildStep | ExportStep
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Steps in an order that respects `depends_on`. A step with `needed=False` is expected to have nothing to do;
-    the executor decides again when its turn comes, from what the steps before it really changed."""
+    the executor decides again when its turn comes, from what the steps before it really changed. `notes`: what people
+    should know beside that."""
 
     environment: str
     steps: tuple[Step, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def needed(self) -> tuple[Step, ...]:

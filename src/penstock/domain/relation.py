@@ -14,11 +14,16 @@ class RelationName:
 
     @classmethod
     def parse(cls, text: str) -> RelationName:
-        """`"stg.orders"` → RelationName("stg", "orders"). Raises ValueError when there are not exactly two parts."""
+        """`"stg.orders"` → RelationName("stg", "orders"). Raises ValueError when there are not exactly two parts.
+
+        A version is named by its number, and called otherwise in the warehouse: `"serv.report@2"` → `serv.report_v2`.
+        """
         layer, dot, name = text.partition(".")
-        if not dot or not layer or not name or "." in name:
+        name, at, version = name.partition("@")
+        wrong = at and not (version.isascii() and version.isdigit() and version[0] != "0")
+        if not dot or not layer or not name or "." in name or wrong:
             raise ValueError(f"expected layer.name, found {text!r}")
-        return cls(layer, name)
+        return cls(layer, f"{name}_v{version}" if at else name)
 
     def __str__(self) -> str:
         return f"{self.layer}.{self.name}"

@@ -40,6 +40,7 @@ from penstock.project.pieces import (
 from penstock.project.problems import Problems, did_you_mean
 from penstock.project.python_models import python_model
 from penstock.project.sources import source
+from penstock.project.versions import expand, of_file
 from penstock.sql.functions import Macro, macros, resolved
 from penstock.sql.tokens import fingerprint as digest
 
@@ -68,6 +69,7 @@ def assemble(root: Path, files: tuple[ProjectFile, ...], kept: dict[str, Any]) -
     declared = reader.read()
     found: Project | None = None
     if declared is not None:
+        expand(declared, reader.problems)
         check(declared, reader.problems)
         if not len(reader.problems):
             found = project(root, files, declared)
@@ -225,9 +227,11 @@ class _Reader:
                 declared.models.append(piece)
 
     def relation(self, file: ProjectFile, layers: list[str]) -> RelationName | None:
-        """models/<layer>/<name>.sql → layer.name"""
+        """models/<layer>/<name>.sql → layer.name; models/<layer>/<name>@2.sql → layer.name_v2"""
         parts = file.path.split("/")
         name = parts[-1].rsplit(".", 1)[0]
+        if version := of_file(file.path):
+            name = f"{version[0]}_v{version[1]}"
         if len(parts) != 3:
             self.problems.add(
                 "MODEL_PLACE",

@@ -10,7 +10,7 @@ from penstock.domain.relation import RelationName
 from penstock.domain.strategy import VALIDITY
 from penstock.errors import Location
 from penstock.graph.order import cycles
-from penstock.project import check_rules, strategies
+from penstock.project import check_rules, strategies, versions
 from penstock.project.names import BUILT_IN_PARAMETERS
 from penstock.project.pieces import CheckPiece, ConfigPiece, ExportPiece, Marked, Mention, ModelPiece, SourcePiece
 from penstock.project.problems import Problems, closest, did_you_mean
@@ -128,6 +128,8 @@ def _exists(mention: Mention, known: set[RelationName], declared: Declared, prob
         )
         return False
     if declared.sources_unread and target.layer == layers[0]:
+        return False
+    if versions.absent(mention, declared, problems):
         return False
     names = [str(relation) for relation in sorted(known)]
     same_name = [name for name in names if name.endswith(f".{target.name}")]

@@ -55,7 +55,7 @@ class ContractSpec(Strict):
     """What a relation promises to those who read it."""
 
     columns: Annotated[dict[ColumnName, Column], Field(min_length=1)]
-    version: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    version: Annotated[int, Field(ge=1, le=999_999)] | None = None
     key: Columns = Field(default_factory=list)
     mode: Mode = "additive"
     compatibility: Compatibility = "forward"

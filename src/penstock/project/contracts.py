@@ -15,6 +15,7 @@ from penstock.project.names import BOOKKEEPING, HISTORY
 from penstock.project.problems import Problems, did_you_mean
 from penstock.project.schema import PythonFrontMatter, SqlFrontMatter, TableSpec
 from penstock.project.validation import validate
+from penstock.project.versions import of_file
 from penstock.project.yaml import Document, Path
 
 
@@ -187,7 +188,16 @@ class _Found:
             message = f"{own!r} may be NULL here, and is required under `columns`"
             self.add("CONTRACT_INVALID", message, "write `nullable: false`, or remove required", "columns", own)
 
+    @property
+    def number(self) -> int | None:
+        """The version that the file's name says: `sales_report@2.sql`."""
+        version = of_file(self.document.path)
+        return version[1] if version else None
+
     def rules(self) -> None:
+        if self.number is not None and self.spec.version not in (None, self.number):
+            message = f"version {self.spec.version}, in a file that says {self.number}"
+            self.add("CONTRACT_INVALID", message, "remove it: the file's name is enough", "version")
         seen: dict[str, str] = {}
         for name in self.spec.columns:
             if other := seen.get(name.lower()):
@@ -220,7 +230,7 @@ class _Found:
                 )
                 for name, each in self.spec.columns.items()
             ),
-            version=self.spec.version,
+            version=self.spec.version or self.number or 1,
             key=self.key,
             mode=self.spec.mode,
             compatibility=self.spec.compatibility,

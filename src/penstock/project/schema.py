@@ -16,6 +16,7 @@ from penstock.project.spans import seconds
 from penstock.project.tolerances import Tolerated
 
 _CENTURY = 100 * 366 * 86400
+_VERSION = re.compile(r"@[1-9][0-9]{0,5}$")
 
 
 def _name(value: str) -> str:
@@ -50,7 +51,7 @@ def _no_repeats(value: list[str]) -> list[str]:
 
 
 def _relation(value: str) -> str:
-    parts = value.split(".")
+    parts = _VERSION.sub("", value).split(".")
     if len(parts) != 2 or not all(NAME.fullmatch(part) for part in parts):
         raise PydanticCustomError(
             "BAD_NAME",
@@ -104,7 +105,7 @@ Tags = Annotated[list[Text], BeforeValidator(_one_or_many), AfterValidator(_no_r
 Relation = Annotated[
     str,
     AfterValidator(_relation),
-    WithJsonSchema({"type": "string", "pattern": f"^{NAME.pattern}[.]{NAME.pattern}$"}),
+    WithJsonSchema({"type": "string", "pattern": f"^{NAME.pattern}[.]{NAME.pattern}(@[1-9][0-9]*)?$"}),
 ]
 
 
