@@ -64,7 +64,7 @@ def listed(*, where: Path, environment: str | None, as_json: bool) -> int:
             each.contract.compatibility,
             str(len(each.contract.columns)),
             each.state,
-            (each.since or "").replace("T", " "),
+            (each.since or "")[:19].replace("T", " "),
             each.contract.deprecated or "",
             each.contract.owner or "",
         )
@@ -116,7 +116,7 @@ def show(*, where: Path, environment: str | None, relation: str, as_json: bool) 
         write("\npublished")
         for step in found.history:
             by = f"run {step.run}" + (f", revision {step.revision[:10]}" if step.revision else "")
-            write(f"  {step.since.replace('T', ' ')}  version {step.version}  {'; '.join(step.changes)}  ({by})")
+            write(f"  {step.since[:19].replace('T', ' ')}  version {step.version}  {'; '.join(step.changes)}  ({by})")
     if found.shapes:
         write("\nlanded")
         for shape in found.shapes:

@@ -18,7 +18,7 @@ from penstock.contracts.shape import departures, stops
 from penstock.domain.contract import Contract
 from penstock.domain.model import Model
 from penstock.domain.relation import Column, RelationName
-from penstock.domain.source import SourceTable
+from penstock.domain.source import ExtractKind, SourceTable
 from penstock.domain.strategy import VALIDITY
 from penstock.errors import Location, PenstockError, Problem, ProjectError
 from penstock.graph.order import CycleFound
@@ -151,6 +151,8 @@ def _agreed(table: SourceTable, found: Sequence[Column] | None) -> Sequence[Colu
     """The columns that are known, and those that are agreed upon, whether or not any batch had them."""
     if table.contract is None:
         return found
+    if table.contract.mode == "strict" and table.extract is ExtractKind.APPEND:
+        found = [column for column in found or () if table.contract.column(column.name)]
     there = {column.name.lower() for column in found or ()}
     promised = [Column(each.name, each.type) for each in table.contract.columns if each.name.lower() not in there]
     return (*(found or ()), *promised)

@@ -74,10 +74,12 @@ def load_batch(table: SourceTable, batch: Manifest, data: str, loading: Loading,
     at = batch.processing_ts.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
     before = _stored_columns(table, session) if present else None
     found = session.describe(f"SELECT * EXCLUDE (file_row_number) FROM {landed}")
+    strangers: Sequence[str] = ()
     if table.contract is not None:
         form = conformed(
             table, table.contract, batch.id, found, before or (), readers=loading.readers, aged=loading.aged(batch)
         )
+        strangers = form.strangers
         landed, found = form.landed(landed), (*found, *(column for column, _ in form.filled))
         table, before = form.table(table), _retyped(table, before, form.widened, loading)
     _check_key(table, batch, found)
@@ -96,6 +98,7 @@ def load_batch(table: SourceTable, batch: Manifest, data: str, loading: Loading,
         processing_ts=at,
         full=batch.extract is ExtractKind.FULL,
         rows=batch.rows,
+        strangers=strangers,
     )
     counts = _apply(coming, before, () if present else _dense(coming, data, session), loading)
     session.execute(

@@ -90,5 +90,5 @@ def note(what: Model | SourceTable, work: Work, session: Session) -> None:
     """Write down that the relation is published under its contract."""
     if what.contract is not None:
         shape = tuple((column.name, column.type) for column in columns(what, session))
-        at = work.now().replace(tzinfo=None).isoformat(timespec="seconds")
+        at = work.now().replace(tzinfo=None).isoformat(timespec="microseconds")
         work.contracts.note(Held(what.relation, what.contract, shape, at, work.run, work.committer.revision))

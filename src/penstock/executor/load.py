@@ -116,14 +116,17 @@ def _load(step: LoadStep, batches: Sequence[Manifest], work: Work, *, again: boo
 
 
 def _is_aged(table: SourceTable, batch: Manifest, work: Work) -> bool:
-    """Whether a batch came before the columns of the contract were agreed upon."""
+    """Whether a batch came before the contract's columns and mode were agreed upon."""
     if table.contract is None:
         return False
-    held = (each for each in work.contracts.history(table.relation) if each.contract.shape == table.contract.shape)
-    first = next(held, None)
-    if first is None:
+    contract, since = table.contract, None
+    for held in reversed(work.contracts.history(table.relation)):
+        if (held.contract.shape, held.contract.mode) != (contract.shape, contract.mode):
+            break
+        since = held.since
+    if since is None:
         return batch.id in work.ledger.loaded
-    return batch.processing_ts < datetime.fromisoformat(first.since).replace(tzinfo=UTC)
+    return batch.processing_ts < datetime.fromisoformat(since).replace(tzinfo=UTC)
 
 
 def _came(table: SourceTable, batch: Manifest) -> str:

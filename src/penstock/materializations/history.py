@@ -43,7 +43,7 @@ _FEWEST_BITS, _MOST_BITS = 10, 29
 @dataclass(frozen=True, slots=True)
 class Incoming:
     """One landed batch as SQL. `landed` reads its data file (and gives `file_row_number`); `columns` are its columns as
-    they will be stored; `rows`, about how many there are."""
+    they will be stored; `rows`, about how many there are. `strangers`: fields that no row may have."""
 
     table: SourceTable
     landed: str
@@ -52,6 +52,13 @@ class Incoming:
     processing_ts: str
     full: bool
     rows: int = 0
+    strangers: tuple[str, ...] = ()
+
+    @property
+    def judged(self) -> tuple[Typed, ...]:
+        """The columns that decide whether a row is held back: with a value in a field that it may not have, it is."""
+        none = (Typed(name, "no such field", "NULL", f"{identifier(name)} IS NOT NULL") for name in self.strangers)
+        return (*self.columns, *none)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -94,11 +101,12 @@ def incoming(
     processing_ts: str,
     full: bool,
     rows: int = 0,
+    strangers: Sequence[str] = (),
 ) -> Incoming:
     """The batch behind `landed` (a FROM item such as read_parquet('…')), typed by the table's declared columns."""
     declared = {column.name.lower(): column for column in table.columns}
-    types = tuple(typed(column, declared.get(column.name.lower())) for column in found)
-    return Incoming(table, landed, types, batch, processing_ts, full, rows)
+    types = tuple(typed(column, declared.get(column.name.lower())) for column in found if column.name not in strangers)
+    return Incoming(table, landed, types, batch, processing_ts, full, rows, tuple(strangers))
 
 
 def stored(table: SourceTable) -> str:
@@ -111,7 +119,7 @@ def stored(table: SourceTable) -> str:
 def census(batch: Incoming) -> str:
     """One row: rows, rows with a NULL in the key, rows with a value that does not fit, and how many keys there are at
     least. As many as there are rows with a key: every key stands once. Fewer prove nothing (see `suspects`)."""
-    bad = " OR ".join(column.bad for column in batch.columns if column.bad) or "false"
+    bad = " OR ".join(column.bad for column in batch.judged if column.bad) or "false"
     if not batch.table.key:
         return f"SELECT count(*), 0, count(*) FILTER ({bad}), count(*) FROM {batch.landed}"
     values = ", ".join(f"{column.value} AS k{at}" for at, column in enumerate(batch.needed_columns))
@@ -140,7 +148,7 @@ def suspects(batch: Incoming, double: bool) -> str:
     """A temporary table of the places in the file of rows that need a second look: a value does not fit, the key is
     NULL, or (`double`) the key stands more than once. Few rows in a good file, so everything after costs little; none
     when `double` was asked for and every key stands once after all."""
-    tests = [column.bad for column in batch.columns if column.bad]
+    tests = [column.bad for column in batch.judged if column.bad]
     tests += [f"{column.value} IS NULL" for column in batch.needed_columns]
     wanted = " OR ".join(tests) or "false"
     found = f"SELECT file_row_number AS place FROM {batch.landed} WHERE {wanted}"
@@ -166,7 +174,7 @@ def judge(batch: Incoming) -> tuple[str, ...]:
     reasons = [
         f"CASE WHEN {column.bad} THEN {literal(f'{column.name}: expected {column.type}, found ')} || "
         f"coalesce(chr(39) || CAST({identifier(column.name)} AS VARCHAR) || chr(39), 'NULL') END"
-        for column in batch.columns
+        for column in batch.judged
         if column.bad
     ]
     reasons += [
@@ -175,7 +183,7 @@ def judge(batch: Incoming) -> tuple[str, ...]:
         for name in names
     ]
     listed = f"list_filter([{', '.join(reasons)}], lambda r: r IS NOT NULL)" if reasons else "CAST([] AS VARCHAR[])"
-    packed = ", ".join(f"{literal(column.name)}: {identifier(column.name)}" for column in batch.columns)
+    packed = ", ".join(f"{literal(column.name)}: {identifier(column.name)}" for column in batch.judged)
     judged = (
         f"SELECT {batch.selected}, CAST(to_json({{{packed}}}) AS VARCHAR) AS _payload, {listed} AS _reasons "
         f"FROM {batch.landed} WHERE file_row_number IN (SELECT place FROM {SUSPECTS})"

@@ -14,7 +14,7 @@ from penstock.domain.model import Model
 from penstock.domain.plan import BuildStep, ExportStep, LandStep, LoadStep, Plan, Step
 from penstock.domain.project import Parameter, Project
 from penstock.domain.relation import RelationName
-from penstock.domain.source import SourceTable
+from penstock.domain.source import ExtractKind, SourceTable
 from penstock.graph.order import order
 from penstock.planner.reach import RULES, Reach
 
@@ -254,6 +254,10 @@ def load_fingerprint(table: SourceTable) -> str:
     parts = [table.id, *table.key, "order", *table.order_by, "columns", *(repr(column) for column in table.columns)]
     if table.effective:
         parts += ["effective", table.effective]
+    if table.contract is not None:
+        parts += [f"default {each.name} {each.default}" for each in table.contract.columns if each.default is not None]
+        if table.extract is ExtractKind.APPEND and table.contract.mode == "strict":
+            parts.append("strict")
     return sha256("\n".join(parts).encode()).hexdigest()
 
 

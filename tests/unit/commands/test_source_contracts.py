@@ -238,3 +238,61 @@ def test_columns_of_a_contract_are_known_before_anything_is_landed(folder: Folde
         folder.project.validate()
     folder.write("models/stg/kinds.sql", "SELECT person.age AS age, kind FROM raw.orders")
     assert [str(c.type) for c in folder.project.validate().columns["stg.kinds"]] == ["INTEGER", "VARCHAR"]
+
+
+def test_strict_events_have_the_fields_of_the_contract_and_no_others(folder: Folder) -> None:
+    columns = "{id: {type: bigint, nullable: false}, kind: varchar}"
+    source(folder, path="*.ndjson", extract="append", more="", contract="mode: strict", columns=columns)
+    lines = [
+        '{"id": 1, "kind": "a"}',
+        '{"id": 2, "color": "red"}',
+        '{"id": 3, "color": null}',
+        '{"color": "x", "Ω": {}}',
+    ]
+    folder.write("inbox/e1.ndjson", "".join(f"{line}\n" for line in lines))
+    folder.run()
+    assert raw(folder, "id, kind") == [(1, "a"), (3, None)]
+    assert [c.name for c in folder.project.show("raw.orders").columns] == ["id", "kind", "processing_ts", "_batch"]
+    assert quarantined(folder) == [
+        ["color: expected no such field, found 'red'"],
+        [
+            "id: expected BIGINT, found NULL",
+            "color: expected no such field, found 'x'",
+            "Ω: expected no such field, found '{}'",
+        ],
+    ]
+    payloads = folder.rows("SELECT payload FROM _penstock.quarantine")
+    assert any('"color":"red"' in str(row[0]) for row in payloads)
+    folder.write("models/stg/kinds.sql", "SELECT color FROM raw.orders")
+    with pytest.raises(Exception, match="color"):
+        folder.project.validate()
+    folder.write("models/stg/kinds.sql", "SELECT kind FROM raw.orders")
+    # let through from now on: every event is judged anew
+    source(folder, path="*.ndjson", extract="append", more="", contract="mode: additive", columns=columns)
+    folder.run()
+    assert [row[0] for row in raw(folder, "id")] == [1, 2, 3]
+    assert len(quarantined(folder)) == 1
+
+
+def test_a_rebuild_restores_what_was_let_through_by_an_earlier_contract(folder: Folder) -> None:
+    source(folder)
+    folder.run()
+    folder.write("inbox/orders2.csv", "id,region,amount,note\n4,west,7,hello\n")
+    folder.run()
+    source(folder, contract="mode: strict")
+    folder.run()
+    expected = raw(folder)
+    assert folder.project.rebuild().exit_code == 0
+    assert raw(folder) == expected
+    folder.write("inbox/orders3.csv", "id,region,amount,note\n5,west,7,hello\n")
+    assert "note VARCHAR is not part of it" in stopped(folder)
+
+
+def test_another_default_is_another_value_in_every_batch_that_lacks_the_column(folder: Folder) -> None:
+    columns = "{id: bigint, region: varchar, amount: integer, kind: {type: varchar, default: %s}}"
+    source(folder, columns=columns % "a")
+    folder.run()
+    assert {row[0] for row in raw(folder, "kind")} == {"a"}
+    source(folder, columns=columns % "b")
+    folder.run()
+    assert {row[0] for row in raw(folder, "kind")} == {"b"}
