@@ -13,7 +13,20 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from benchmarks import banking, daily, history, landing, layers, measure, memory, models, peers, startup, statements
+from benchmarks import (
+    banking,
+    daily,
+    history,
+    landing,
+    layers,
+    measure,
+    memory,
+    models,
+    peers,
+    startup,
+    statements,
+    units,
+)
 
 ALL = {
     "startup": startup,
@@ -23,6 +36,7 @@ ALL = {
     "memory": memory,
     "banking": banking,
     "statements": statements,
+    "units": units,
     "history": history,
 }
 NAMED = {"daily": daily, "peers": peers}

@@ -20,6 +20,7 @@ from penstock.commands.report import report
 from penstock.commands.run import run
 from penstock.commands.show import show
 from penstock.commands.status import RelationStatus, status
+from penstock.commands.test import test
 from penstock.commands.validate import Validation, validate
 from penstock.commands.verify import verify
 from penstock.domain.check_result import Checked
@@ -27,6 +28,7 @@ from penstock.domain.plan import Plan
 from penstock.domain.quality import QualityReport
 from penstock.domain.rows import Rows
 from penstock.domain.run import RunReport
+from penstock.domain.unit_test import UnitReport
 from penstock.domain.verification import Verification
 from penstock.ports import Emit
 
@@ -144,6 +146,16 @@ class Project:
         from penstock.commands.contract_diff import contract_diff
 
         return contract_diff(self.where, environment=self.environment, against=against, now=now)
+
+    def test(
+        self,
+        *select: str,
+        exclude: Sequence[str] = (),
+        threads: int | None = None,
+        emit: Emit | None = None,
+    ) -> UnitReport:
+        """Carry out the unit tests of what is selected (nothing given: all). `emit` gets each UnitResult."""
+        return test(self.where, select, environment=self.environment, exclude=exclude, threads=threads, emit=emit)
 
     def status(self) -> tuple[RelationStatus, ...]:
         return status(self.where, environment=self.environment)

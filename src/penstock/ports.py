@@ -125,6 +125,9 @@ class SourceReader(Protocol):
     def pending(self, table: SourceTable, root: Path, previous: Sequence[Manifest]) -> Pending:
         """What an extract would land now, found cheaply. Reads no data."""
 
+    def lands_text(self, table: SourceTable) -> bool:
+        """Whether every value lands as text, as those of CSV files do. Reads no data."""
+
     def columns(self, table: SourceTable, root: Path) -> tuple[Column, ...] | None:
         """The columns the source has now, when that is cheap to find; None when it is not."""
 

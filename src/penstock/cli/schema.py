@@ -23,10 +23,10 @@ from penstock.cli.output import write, write_json
 @click.option("--print", "printed", is_flag=True, help="Print the schemas as one JSON document; write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, errors included.")
 def schema(where: Path, printed: bool, as_json: bool) -> int:
-    """Write the JSON Schemas of penstock.yml, sources/*.yml and exports/*.yml to `.schema/` in the project.
+    """Write the JSON Schemas of a project's YAML files to `.schema/` in it: penstock.yml, sources, exports, tests.
 
-    There are four, and --print gives one document with their names as keys: penstock, source, export, and model for
-    the front matter of SQL models.
+    There are five, and --print gives one document with their names as keys: penstock, source, export, test, and model
+    for the front matter of SQL models.
 
     Editors with a YAML language server complete and check files that begin with a line like
     `# yaml-language-server: $schema=../.schema/source.json`. `penstock init` writes both; call this after an upgrade.

@@ -38,6 +38,8 @@ def validate(where: Path, environment: str | None, columns: bool, as_json: bool)
         write("")
     for text in found.notes:
         note(f"note: {text}")
-    parts = (things(found.tables, "source table"), things(found.models, "model"), things(found.exports, "export"))
+    parts = [things(found.tables, "source table"), things(found.models, "model"), things(found.exports, "export")]
+    if found.tests:
+        parts.append(things(found.tests, "test"))
     write(f"no problems: {', '.join(parts)}")
     return 0

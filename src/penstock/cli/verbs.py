@@ -9,6 +9,7 @@ import click
 VERBS: dict[str, tuple[str, str]] = {
     "init": ("penstock.cli.init:init", "Make a new project that runs at once."),
     "validate": ("penstock.cli.validate:validate", "Check the whole project; report every problem with file and line."),
+    "test": ("penstock.cli.test:test", "Carry out the unit tests of models, in memory."),
     "plan": ("penstock.cli.plan:plan", "Say what a run would do now, and why. Changes nothing."),
     "run": ("penstock.cli.run:run", "Land, load, build and export what has changed."),
     "land": ("penstock.cli.run:land", "Only copy new source data to the landing; never opens the warehouse."),

@@ -19,6 +19,7 @@ NEXT = {
     "shop": (
         "penstock run",
         "penstock show serv.sales_report",
+        "penstock test",
         "cp day2/*.csv inbox/       # the next day's files arrive",
         "penstock plan              # what they change",
         "penstock run",

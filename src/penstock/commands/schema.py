@@ -22,7 +22,7 @@ class SchemaReport:
 
 
 def documents() -> Mapping[str, Any]:
-    """The schemas by the name of the file they are written to: penstock, source, export, model."""
+    """The schemas by the name of the file they are written to: penstock, source, export, model, test."""
     from penstock.project.json_schema import schemas
 
     return schemas()

@@ -12,12 +12,7 @@ from penstock.graph.selection import Node, select
 
 def resolve(project: Project, patterns: Sequence[str], exclude: Sequence[str]) -> Collection[str]:
     """The planner's ids of what is selected. Raises UserError for a pattern that names nothing."""
-    nodes = tuple(_nodes(project))
-    by_name = {name: node.id for node in nodes for name in node.names}
-    edges = {
-        **{str(model.relation): [by_name[str(read)] for read in model.reads] for model in project.models},
-        **{f"export:{e.name}": [by_name[str(relation)] for relation in e.relations] for e in project.exports},
-    }
+    nodes, edges = nodes_of(project)
     found = select(patterns, nodes, edges, exclude)
     if not found:
         raise UsageError(
@@ -26,6 +21,17 @@ def resolve(project: Project, patterns: Sequence[str], exclude: Sequence[str]) -
             hint="`a,b` is what both select; several --select are what any of them does",
         )
     return found
+
+
+def nodes_of(project: Project) -> tuple[tuple[Node, ...], dict[str, list[str]]]:
+    """The graph of a project: its nodes, and by id what each depends on."""
+    nodes = tuple(_nodes(project))
+    by_name = {name: node.id for node in nodes for name in node.names}
+    edges = {
+        **{str(model.relation): [by_name[str(read)] for read in model.reads] for model in project.models},
+        **{f"export:{e.name}": [by_name[str(relation)] for relation in e.relations] for e in project.exports},
+    }
+    return nodes, edges
 
 
 def models(project: Project, patterns: Sequence[str]) -> frozenset[RelationName]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from penstock.commands.bind import bind
 from penstock.commands.deprecated import deprecations
+from penstock.commands.test import planned
 from penstock.commands.workspace import open_workspace, utc_now
 from penstock.domain.relation import Column
 
@@ -21,12 +22,14 @@ class Validation:
     exports: int
     columns: dict[str, tuple[Column, ...]]
     notes: tuple[str, ...]
+    tests: int = 0
 
 
 def validate(where: Path, *, environment: str | None = None) -> Validation:
     """Check files, references, layers, SQL, columns and types. Raises ProjectError with every problem at once."""
     space = open_workspace(where, environment)
     bound = bind(space)
+    tests = planned(space)
     project = space.project
     return Validation(
         len(project.models),
@@ -34,4 +37,5 @@ def validate(where: Path, *, environment: str | None = None) -> Validation:
         len(project.exports),
         {str(name): columns for name, columns in bound.columns.items()},
         (*bound.notes, *deprecations(project, utc_now().date())),
+        len(tests),
     )

@@ -50,6 +50,7 @@ class Work:
     `refresh`: models to make anew; `bound`: models whose output columns were checked before the run.
     `reach`: what each model of the project depends on; `unlogged`: relations that keep no change log.
     `contracts`: the registry of what was held.
+    `compilers`: who makes maintenance programs, where it is not the one of the project.
     `warehouse` and `committer` are absent when a run only lands: ingestion needs no warehouse.
     """
 
@@ -73,6 +74,7 @@ class Work:
         bound: frozenset[RelationName] = frozenset(),
         reach: Reach | None = None,
         unlogged: frozenset[RelationName] = frozenset(),
+        compilers: Callable[[Reach, Catalogue], Compiler] | None = None,
     ) -> None:
         self.run = run
         self.root = root
@@ -91,6 +93,7 @@ class Work:
         self.contracts = ContractFile(home)
         self._reach = reach
         self._unlogged = unlogged
+        self._compilers = compilers or (lambda reach, catalogue: Compiler(folder(root), reach, catalogue))
         self._compiler: Compiler | None = None
         self._warehouse = warehouse
         self._committer = committer
@@ -116,7 +119,7 @@ class Work:
     @property
     def compiler(self) -> Compiler:
         if self._compiler is None:
-            self._compiler = Compiler(folder(self.root), self.reach, self.catalogue)
+            self._compiler = self._compilers(self.reach, self.catalogue)
         return self._compiler
 
     @property

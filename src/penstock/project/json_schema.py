@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from penstock import registry
 from penstock.domain.layer import PRESETS
-from penstock.project import check_schema, contract_schema
+from penstock.project import check_schema, contract_schema, unit_schema
 from penstock.project.schema import ExportSpec, ExportsSpec, ProjectSpec, SourceSpec, SqlFrontMatter, TableSpec
 
 _DRAFT = "http://json-schema.org/draft-07/schema#"
@@ -17,9 +17,10 @@ Schema = dict[str, Any]
 
 
 def schemas() -> dict[str, Schema]:
-    """The schemas by kind of file: `penstock` (penstock.yml), `source` (sources/*.yml), `export` (exports/*.yml) and
-    `model` (the front matter of SQL models). Options of connectors and formats are part of them."""
-    return {"penstock": _penstock(), "source": _source(), "export": _export(), "model": _model()}
+    """The schemas by kind of file: `penstock` (penstock.yml), `source` (sources/*.yml), `export` (exports/*.yml),
+    `model` (the front matter of SQL models) and `test` (tests/*.yml). Options of connectors and formats are in them."""
+    test = {"$schema": _DRAFT, **unit_schema.schema()}
+    return {"penstock": _penstock(), "source": _source(), "export": _export(), "model": _model(), "test": test}
 
 
 def _of(model: type[BaseModel]) -> Schema:

@@ -17,6 +17,7 @@ KEYS = {
     "models": {"plan_cpu_s", "run_unchanged_cpu_s", "run_one_changed_cpu_s", "run_all_warm_cpu_s", "ratio_warm"},
     "landing": {"penstock_run_cpu_s", "ratio_to_copy", "ratio_to_copy_as_text", "ratio_to_copy_and_load"},
     "layers": {"penstock_cpu_s", "ratio_to_by_hand", "ratio_to_by_hand_unordered", "ratio_to_naive"},
+    "units": {"tests_cold_cpu_s", "tests_cpu_s", "one_changed_cpu_s", "with_steps_cpu_s"},
     "memory": {"csv_50_rows_mib", "csv_800_rows_mib", "ndjson_9_rows_mib", "ndjson_growth_for_four_times_the_rows"},
 }
 

@@ -77,7 +77,7 @@ def errors(schema: Any, value: Any, root: Any, at: str = "") -> list[str]:
 
 
 def test_kinds() -> None:
-    assert set(SCHEMAS) == {"penstock", "source", "export", "model"}
+    assert set(SCHEMAS) == {"penstock", "source", "export", "model", "test"}
     assert json.loads(json.dumps(SCHEMAS)) == SCHEMAS
 
 
@@ -104,6 +104,12 @@ def test_a_good_project_fits(write: Callable[..., Path]) -> None:
         ("export", "exports: {e: {format: csv, relation: serv.a, path: a.csv, delimiter: ';'}}"),
         ("export", "exports: {e: {format: duckdb, relations: [serv.a, serv.b], path: a.duckdb}}"),
         ("export", "exports: {e: {format: parquet, relation: serv.a, path: a, partition_by: [x]}}"),
+        ("test", "tests: {a: {model: s.m, given: {r.x: [{a: 1}], r.y: {csv: 'a', key: a}}, expect: []}}"),
+        (
+            "test",
+            "now: 2026-01-01\ntests: {a: {model: s.m, expect: {columns: [a], ordered: true, rows: []}, steps: "
+            "[{insert: {r.x: {file: a.csv, columns: {a: int}}}, mode: maintained, expect_error: {code: X}}]}}",
+        ),
         ("model", "owner: a\ntags: x\nkey: [a]\nmaterialization: append"),
     ],
 )
@@ -116,6 +122,9 @@ def test_what_is_good(kind: str, text: str) -> None:
     [
         ("penstock", "layers: raw-stg-bus-serv", "/name"),
         ("penstock", "name: My Shop", "/name"),
+        ("test", "tests: {a: {expect: []}}", "/tests/a/model"),
+        ("test", "tests: {a: {model: s.m, given: {r.x: 4}}}", "/tests/a/given/r.x"),
+        ("test", "tests: {a: {model: s.m, steps: [{mode: fast}]}}", "/tests/a/steps/0/mode"),
         ("penstock", "name: a\nlayers: raw-stg", "/layers"),
         ("penstock", "name: a\nenviroments: {}", "/enviroments"),
         ("penstock", "name: a\nenvironments: {dev: {thread: 1}}", "/environments/dev"),

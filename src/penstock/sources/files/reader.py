@@ -15,6 +15,8 @@ from penstock.sources.files.listing import find, stamp
 if TYPE_CHECKING:
     from penstock.ports import ExtractRequest
 
+_TEXT = frozenset({"csv", "tsv"})
+
 
 class FilesReader:
     """Implements `penstock.ports.SourceReader`. DuckDB and pydantic are imported only when there is work."""
@@ -38,6 +40,16 @@ class FilesReader:
         if summary is None and selection.missing(table, root, files, previous):
             summary = "no file matches"
         return Pending(stamp(files), summary)
+
+    def lands_text(self, table: SourceTable) -> bool:
+        """By the declared format, else by the extensions of the declared paths."""
+        declared = table.options.get("format")
+        if declared is not None:
+            return declared in _TEXT
+        path = table.options.get("path", ())
+        paths = [path] if isinstance(path, str) else path
+        kinds = {each.lower().removesuffix(".gz").removesuffix(".zst").rpartition(".")[2] for each in paths}
+        return bool(kinds) and kinds <= _TEXT
 
     def columns(self, table: SourceTable, root: Path) -> tuple[Column, ...] | None:
         """The columns of the first file, by its header or Parquet schema alone; None when they are not cheap."""

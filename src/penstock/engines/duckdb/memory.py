@@ -1,0 +1,82 @@
+"""Empty warehouses in memory, one after the other: a database each, in one DuckDB."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+
+from penstock.embedded.connection import connect
+from penstock.embedded.failure import translated
+from penstock.engines.duckdb.session import DuckSession
+from penstock.ports import Session, Warehouse
+from penstock.quoting import identifier
+
+
+class MemoryWarehouses:
+    """Used by one thread, but for `interrupt` and for sessions that a warehouse is asked for. Close it in the end."""
+
+    def __init__(self) -> None:
+        self._connection = connect(None, threads=1)
+        self._count = 0
+        self._open: _MemoryWarehouse | None = None
+
+    @contextmanager
+    def fresh(self) -> Iterator[Warehouse]:
+        """An empty warehouse while the context lasts. Statements find nothing else."""
+        self._count += 1
+        name = f"memory_{self._count}"
+        with translated():
+            self._connection.execute(f"ATTACH ':memory:' AS {identifier(name)}")
+        self._open = warehouse = _MemoryWarehouse(self._connection, name)
+        try:
+            yield warehouse
+        finally:
+            self._open = None
+            warehouse.close()
+            with translated():
+                self._connection.execute(f"DETACH {identifier(name)}")
+
+    def interrupt(self) -> None:
+        warehouse = self._open
+        if warehouse is not None:
+            warehouse.interrupt()
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class _MemoryWarehouse:
+    """Implements ports.Warehouse."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, name: str) -> None:
+        self._connection = connection
+        self._name = name
+        self._cursors: list[duckdb.DuckDBPyConnection] = []
+        self._guard = threading.Lock()
+
+    def session(self) -> Session:
+        with self._guard, translated():
+            cursor = self._connection.cursor()
+            self._cursors.append(cursor)
+            cursor.execute(f"USE {identifier(self._name)}")
+        return DuckSession(cursor)
+
+    def interrupt(self) -> None:
+        with self._guard:
+            for cursor in self._cursors:
+                with contextlib.suppress(duckdb.Error):
+                    cursor.interrupt()
+
+    def checkpoint(self) -> None:
+        """There is no file."""
+
+    def close(self) -> None:
+        with self._guard:
+            for cursor in self._cursors:
+                with contextlib.suppress(duckdb.Error):
+                    cursor.close()
+            self._cursors.clear()
