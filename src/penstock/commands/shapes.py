@@ -144,6 +144,9 @@ class _Finding:
 def _declared(table: SourceTable) -> dict[str, str]:
     """The columns a source's declaration speaks of; those without a type are named only."""
     found = {column.name: normal(column.type) for column in table.columns}
+    promised = table.contract.columns if table.contract is not None else ()
+    lowered = {name.lower() for name in found}
+    found |= {column.name: column.type for column in promised if column.name.lower() not in lowered}
     others = (*table.key, *table.order_by, *((table.effective,) if table.effective else ()))
     known = {name.lower() for name in found}
     return {**dict.fromkeys((name for name in others if name.lower() not in known), TEXT), **found}

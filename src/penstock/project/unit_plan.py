@@ -72,7 +72,7 @@ class Fitting:
         self, model: Model, test: UnitTest, needed: dict[RelationName, None], built: dict[RelationName, Model]
     ) -> None:
         """What is given for the model, or for the models between that are not given and so are built."""
-        built[model.relation] = replace(model, checks=())
+        built[model.relation] = replace(model, checks=(), contract=None)
         for read in model.reads:
             if self._given(test, read):
                 needed[read] = None
@@ -173,7 +173,7 @@ class Fitting:
             hint = did_you_mean(name, known, f"its checks: {', '.join(known) or 'none'}")
             self._problems.add("TEST_INVALID", f"{model.relation} has no check {name!r}", test.location, hint)
         checks = tuple(replace(each, on_fail="warn") for each in model.checks if each.name in asked)
-        return replace(model, checks=checks)
+        return replace(model, checks=checks, contract=None)
 
     def _expectation(self, test: UnitTest, expected: Expected) -> None:
         shape = self._shapes.get(test.model, Shape({}))

@@ -335,7 +335,7 @@ def _reduced(project: Project, plan: UnitPlan) -> Project:
         if model.relation in given:
             view = model.materialization == "view"
             kept = "rebuild" if view or model.language == "python" else model.materialization
-            models.append(replace(model, materialization=kept, key=() if view else model.key, checks=()))
+            models.append(replace(model, materialization=kept, key=() if view else model.key, checks=(), contract=None))
     return replace(project, models=tuple(models))
 
 
