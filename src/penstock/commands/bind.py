@@ -18,7 +18,7 @@ from penstock.contracts.shape import departures, stops
 from penstock.domain.contract import Contract
 from penstock.domain.model import Model
 from penstock.domain.relation import Column, RelationName
-from penstock.domain.source import ExtractKind, SourceTable
+from penstock.domain.source import ExtractKind, SourceColumn, SourceTable
 from penstock.domain.strategy import VALIDITY
 from penstock.errors import Location, PenstockError, Problem, ProjectError
 from penstock.graph.order import CycleFound
@@ -29,7 +29,7 @@ from penstock.materializations.typing import typed
 from penstock.planner.plan import in_order
 from penstock.planner.reach import Reach
 from penstock.ports import Session
-from penstock.quoting import identifier, qualified
+from penstock.quoting import identifier, literal, qualified
 from penstock.sql.render import bind_parameters
 
 
@@ -140,11 +140,28 @@ def _source(table: SourceTable, found: Sequence[Column] | None, bound: Bound, se
         )
         return
     declared = {column.name.lower(): column for column in table.columns}
+    bound.problems += _defaults(table, session)
     own = tuple(Column(column.name, typed(column, declared.get(column.name.lower())).type) for column in found)
     meta = tuple(Column(name, META_TYPES[name]) for name in (META if table.key else APPEND_META))
     _create(table.stored, (*own, *meta), bound, session)
     if table.key:
         _create(table.relation, (*own, meta[0]), bound, session)
+
+
+def _defaults(table: SourceTable, session: Session) -> Iterator[Problem]:
+    """Defaults that do not read as the type of their column."""
+    for each in table.contract.columns if table.contract else ():
+        if table.contract is None or each.default is None:
+            continue
+        landed = typed(Column("v", "VARCHAR"), SourceColumn("v", each.type, None, False))
+        if session.query(f"SELECT {landed.bad or 'false'} FROM (SELECT {literal(each.default)} AS v)").rows[0][0]:
+            yield Problem(
+                "CONTRACT_INVALID",
+                f"contract of {table.relation}: the default of {each.name!r} is {each.default!r}, "
+                f"which is no {each.type.lower()}",
+                table.contract.location,
+                "write a value of the column's type",
+            )
 
 
 def _agreed(table: SourceTable, found: Sequence[Column] | None) -> Sequence[Column] | None:

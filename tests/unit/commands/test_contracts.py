@@ -178,3 +178,33 @@ def test_what_was_held_outlives_the_warehouse(folder: Folder) -> None:
     with pytest.raises(StateError) as caught:
         folder.project.run()
     assert caught.value.code == "CONTRACTS_DAMAGED"
+
+
+WAYS = {
+    "auto": "",
+    "rebuild": "materialization: rebuild",
+    "append": "materialization: append",
+    "merge": "materialization: merge",
+    "time_range": "materialization: time_range\ntime_range: {column: day, grain: day}",
+    "history": "materialization: history",
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_way_rows_are_kept_is_held_to_the_contract(folder: Folder, way: str) -> None:
+    text = f"/*---\nkey: id\n{WAYS[way]}\ncontract:\n  columns:\n    id: bigint\n    day: date\n" + (
+        "    amount: {type: bigint, nullable: false}\n---*/\n"
+        "SELECT id, amount, DATE '2024-01-01' AS day FROM raw.orders"
+    )
+    folder.write("models/stg/kept.sql", text.replace("\n\n", "\n"))
+    folder.run()
+    before = folder.rows("SELECT * FROM stg.kept")
+    assert len(before) == 3 and len(held(folder)) == 1
+    orders(folder, "1,north,11", "2,south,20", "3,north,30", "4,west,")
+    assert failed(folder) == {"build:stg.kept": "CHECK_FAILED"}
+    assert folder.rows("SELECT * FROM stg.kept") == before
+    if way == "history":  # what landed is part of it, and stays so
+        return
+    orders(folder, "1,north,11", "2,south,20", "3,north,30", "4,west,40")
+    folder.run()
+    assert folder.rows("SELECT max(id) FROM stg.kept") == [(4,)]

@@ -9,6 +9,8 @@ import duckdb
 import pytest
 from tests.unit.commands.conftest import Folder
 
+from penstock.errors import ProjectError
+
 TABLE = """
 root: inbox
 tables:
@@ -296,3 +298,9 @@ def test_another_default_is_another_value_in_every_batch_that_lacks_the_column(f
     source(folder, columns=columns % "b")
     folder.run()
     assert {row[0] for row in raw(folder, "kind")} == {"b"}
+
+
+def test_a_default_is_a_value_of_its_column(folder: Folder) -> None:
+    source(folder, columns="{id: bigint, region: varchar, amount: {type: integer, default: 1.5}}")
+    with pytest.raises(ProjectError, match=r"the default of 'amount' is '1.5', which is no integer"):
+        folder.project.validate()

@@ -38,8 +38,11 @@ SAMPLES: dict[str, list[str]] = {
 
 def survives(connection: duckdb.DuckDBPyConnection, value: str, written: str, read: str) -> bool:
     """Whether the value goes over and comes back as it was."""
+    back = f"TRY_CAST(v AS {read})"
+    if written in ("TIMESTAMP_S", "TIMESTAMP_MS"):  # DuckDB 1.5 knows no way from milliseconds to seconds but this
+        back = f"TRY_CAST({back} AS TIMESTAMP)"
     row = connection.execute(
-        f"SELECT TRY_CAST(TRY_CAST(v AS {read}) AS {written}) IS NOT DISTINCT FROM v "
+        f"SELECT TRY_CAST({back} AS {written}) IS NOT DISTINCT FROM v "
         f"FROM (SELECT CAST('{value.replace(chr(39), chr(39) * 2)}' AS {written}) AS v)"
     ).fetchone()
     return bool(row and row[0])
