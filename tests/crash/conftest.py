@@ -52,7 +52,13 @@ key: product_id
 SELECT product_id, any_value(name) AS name, sum(quantity)::BIGINT AS quantity FROM bus.enriched
 WHERE product_id IS NOT NULL GROUP BY ALL
 """,
-    "models/serv/visits_daily.sql": "SELECT day, count(*) AS visits FROM raw.visits GROUP BY ALL\n",
+    "models/serv/visits_daily.sql": """/*---
+checks: [{positive: visits}]
+---*/
+SELECT day, count(*) AS visits FROM raw.visits GROUP BY ALL
+""",
+    "models/serv/both.sql": "SELECT day, visits, products FROM serv.visits_daily "
+    "CROSS JOIN (SELECT count(*) AS products FROM serv.report) AS p\n",
     "models/stg/days.sql": "SELECT DISTINCT length(day) AS digits FROM raw.visits\n",
     "models/stg/any.sql": "SELECT count(*) > 0 AS any_visit FROM raw.visits\n",
     "models/stg/made.sql": "/*---\nmaterialization: view\n---*/\nSELECT digits, $run_date AS made FROM stg.days\n",

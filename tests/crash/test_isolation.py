@@ -1,4 +1,4 @@
-"""A step that fails takes with it what depends on it and nothing else; the next run does what is missing and no more.
+"""A step that fails takes with it what depends on it, what is published with that, and nothing else; the next run does what is missing and no more.
 The exit code says who acts."""
 
 from __future__ import annotations
@@ -28,25 +28,33 @@ def second_day(history: Any, tmp_path: Path) -> Any:
 
 
 SALES = {"build:stg.sales"}
-AFTER_SALES = {"build:bus.enriched", "build:serv.report", "export:report", "export:mart"}
+AFTER_SALES = {"build:bus.enriched", "build:serv.report", "build:serv.both", "export:report", "export:mart"}
+GROUP = {"build:serv.visits_daily", "export:visits"}
+"""Published with serv.report."""
 DATED = {"build:stg.made", "build:stg.asked"}
 """Views with the date of the run in them."""
-VISITS = {"land:web.visits", "load:web.visits", "build:serv.visits_daily", "export:visits"}
+VISITS = {"land:web.visits", "load:web.visits"}
 SHOP = {"land:shop.orders", "load:shop.orders", "land:shop.products", "load:shop.products"}
 
 
-def test_a_model_that_fails(second_day: Any, history: Any) -> None:
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_model_that_fails(second_day: Any, history: Any, alone: bool) -> None:
+    """What it holds back: those that read it, and those that are published with these."""
+    if alone:
+        declared = second_day.root / "models" / "serv" / "visits_daily.sql"
+        declared.write_text(declared.read_text().replace("/*---\n", "/*---\npublish_group: none\n"))
+    after, visits = (AFTER_SALES, VISITS | GROUP) if alone else (AFTER_SALES | GROUP, VISITS)
     path = second_day.root / "models" / "stg" / "sales.sql"
     good = path.read_text()
     path.write_text(BAD_CAST)
     failed = second_day.run(1, code=2)
-    assert outcome(failed) == {"failed": SALES, "skipped": AFTER_SALES, "success": SHOP | VISITS | DATED}
+    assert outcome(failed) == {"failed": SALES, "skipped": after, "success": SHOP | visits | DATED}
     assert second_day.rows("FROM serv.report ORDER BY ALL") == history[0].rows("FROM serv.report ORDER BY ALL")
     again = second_day.run(1, code=2)
-    assert outcome(again) == {"failed": SALES, "skipped": AFTER_SALES}
+    assert outcome(again) == {"failed": SALES, "skipped": after}
     path.write_text(good)
     repaired = second_day.run(1)
-    assert outcome(repaired) == {"success": SALES | AFTER_SALES}, "more or less than is missing"
+    assert outcome(repaired) == {"success": SALES | after}, "more or less than is missing"
     assert second_day.contents() == history[1].contents()
 
 
@@ -59,7 +67,7 @@ def test_a_source_that_is_missing(second_day: Any, history: Any) -> None:
     assert failed.report["steps"]["land:shop.products"][2] == ["SOURCE_MISSING"]
     assert outcome(failed) == {
         "failed": {"land:shop.products"},
-        "skipped": {"load:shop.products"} | AFTER_SALES,
+        "skipped": {"load:shop.products"} | AFTER_SALES | GROUP,
         "success": {"land:shop.orders", "load:shop.orders"} | SALES | VISITS | DATED,
     }
     path.write_text(content)

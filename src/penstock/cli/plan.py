@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from penstock.cli.output import note, style, write, write_json
 from penstock.domain.plan import BuildStep, ExportStep, LandStep, LoadStep, Plan, Step
 
 GROUPS = ("land", "load", "build", "export")
+MOST = 6
+"""Members of a publish group that are named."""
 
 
 @click.command(epilog=EXIT_CODES)
@@ -70,6 +73,7 @@ def described(step: Step) -> dict[str, Any]:
     }
     if isinstance(step, BuildStep):
         found["materialization"] = step.materialization
+        found["publish_group"] = step.group or None
         if step.maintenance is not None:
             found["maintenance"] = {"unit": step.maintenance.unit, "rebuilt": step.maintenance.reason}
     if isinstance(step, LoadStep):
@@ -84,6 +88,18 @@ def _how(step: BuildStep) -> str:
     return f"{step.materialization}, {step.maintenance}"
 
 
+def _groups(steps: Sequence[Step]) -> Iterator[str]:
+    """What becomes visible together, where more than one has something to do."""
+    groups: dict[str, list[str]] = {}
+    for step in steps:
+        if isinstance(step, BuildStep) and step.group and step.needed:
+            groups.setdefault(step.group, []).append(target(step))
+    for name, members in groups.items():
+        if len(members) > 1:
+            more = f" and {len(members) - MOST:,} more" if len(members) > MOST else ""
+            yield f"  published together ({name}): {', '.join(members[:MOST])}{more}"
+
+
 def _write(found: Plan) -> None:
     width = max((len(target(step)) for step in found.steps), default=0)
     for kind in GROUPS:
@@ -96,6 +112,8 @@ def _write(found: Plan) -> None:
             how = f"{_how(step)}: " if isinstance(step, BuildStep) else ""
             text = f"  {sign} {target(step):<{width}}  {how}{step.reason}"
             write(text if step.needed else style(text, dim=True))
+        for line in _groups(steps):
+            write(line)
         write("")
     for text in found.notes:
         note(f"note: {text}")

@@ -12,6 +12,8 @@ from penstock.cli.output import Table, count, note, printable, style, things, wr
 from penstock.domain.check_result import CheckOutcome, CheckResult, folded
 from penstock.domain.run import RunReport, Status, StepResult
 
+WITHHELD = "not published: "
+"""How the reason begins of a step whose publish group was taken back."""
 DONE = {"land": "landed", "load": "loaded", "build": "built", "export": "exported"}
 APART = {"quarantined": "quarantined", "duplicates": "duplicated", "deleted": "deleted"}
 
@@ -88,9 +90,16 @@ def failures(report: RunReport) -> None:
             for problem in result.problems:
                 write(indented(problem))
             write("")
-    skipped = [result.target for result in report.steps if result.status is Status.SKIPPED]
-    if skipped:
-        write(f"skipped, because something they need failed: {', '.join(skipped)}\n")
+    skipped = [result for result in report.steps if result.status is Status.SKIPPED]
+    withheld: dict[str, list[str]] = {}
+    for result in skipped:
+        if result.reason.startswith(WITHHELD):
+            withheld.setdefault(result.reason.removeprefix(WITHHELD), []).append(result.target)
+    for why, targets in withheld.items():
+        write(f"not published, because {why.replace(' its ', ' their ')}: {', '.join(targets)}\n")
+    needing = [result.target for result in skipped if not result.reason.startswith(WITHHELD)]
+    if needing:
+        write(f"skipped, because something they need failed: {', '.join(needing)}\n")
 
 
 def warned(report: RunReport) -> None:

@@ -33,6 +33,7 @@ from penstock.executor.export import export
 from penstock.executor.land import land
 from penstock.executor.load import load
 from penstock.executor.prune import prune
+from penstock.executor.publish import Publishing
 from penstock.executor.quarantined import held, rules
 from penstock.executor.retry import retried
 from penstock.executor.runner import Runner
@@ -247,13 +248,18 @@ def _walk(
 
     if request.run is None:
         state.start_run(run, space.environment.name, request.command, revision(space.root), request.now)
+
+    def alone(step: Step) -> Outcome:
+        return retried(lambda: do(step))
+
     runner = Runner(
-        lambda step: retried(lambda: do(step)),
+        alone,
         threads=space.threads,
         emit=both,
         now=utc_now,
         timer=time.perf_counter,
         interrupt=work.interrupt,
+        together=Publishing(plan, work, alone, time.perf_counter),
     )
     try:
         with noted(runner.cancel):

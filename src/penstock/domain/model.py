@@ -24,7 +24,8 @@ class Model:
     model's output is declared to be. `strategy`: how its rows are kept, as far as that was declared. `checks` must
     hold for its rows; values of its `pii` columns are not shown in what is told of them.
     `max_quarantined`: how many rows may be set apart before a build fails (None: any number). `drives`: the relation
-    each row of which gives at most one row of this one; None where rows are joined or put together.
+    each row of which gives at most one row of this one; None where rows are joined or put together. `publish_group`:
+    models of one become visible together; empty for one that stands alone.
     """
 
     relation: RelationName
@@ -47,6 +48,7 @@ class Model:
     contract: Contract | None = None
     max_quarantined: Tolerance | None = None
     drives: RelationName | None = None
+    publish_group: str = ""
 
     @property
     def refers(self) -> tuple[RelationName, ...]:

@@ -49,7 +49,8 @@ class BuildStep:
     """Make a model's relation equal to its definition. `inputs` are the stored relations it reads, views looked
     through; `fingerprint` covers its own definition and that of every view it reads, `moment` the times they use, if
     any. `maintenance`: how it follows its inputs, where somebody asked. `drives`: the relation each row of which gives
-    at most one row."""
+    at most one row. `group`: the publish group that it is in with other steps of the plan, empty when it is published
+    alone."""
 
     id: str
     model: Model
@@ -62,6 +63,7 @@ class BuildStep:
     moment: str = ""
     maintenance: Maintenance | None = None
     drives: RelationName | None = None
+    group: str = ""
     kind = "build"
 
     @property

@@ -72,7 +72,9 @@ def _rebuilt(step: BuildStep, work: Work, inputs: dict[RelationName, int], reaso
     model, session = step.model, work.session
     with ExitStack() as stack:
         if model.language == "python":
-            rows = python_model.call(model, work.root, work.warehouse.session, stack)
+            rows = python_model.call(
+                model, work.root, work.warehouse.session, stack, unseen=work.unseen(model), own=session
+            )
             stack.enter_context(session.register(python_model.INPUT, rows))
             select = python_model.check_columns(model, session)
         else:

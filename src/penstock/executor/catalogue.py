@@ -20,6 +20,7 @@ class Catalogue:
         self._guard = threading.Lock()
         self._found: dict[RelationName, tuple[Column, ...]] | None = None
         self._changed: set[RelationName] = set()
+        self._told: set[RelationName] = set()
 
     def columns(self, session: Session, relation: RelationName) -> tuple[Column, ...] | None:
         """The columns of a relation that is there, None for one that is not. Asks outside of transactions that have
@@ -46,3 +47,18 @@ class Catalogue:
         """The relation is there and its columns may be others now."""
         with self._guard:
             self._changed.add(relation)
+            self._told.add(relation)
+
+    def beside(self) -> Catalogue:
+        """What is known now, for a transaction that sees what it has not committed yet. Nothing of what is told to it
+        is known here before `join`."""
+        inner = Catalogue()
+        with self._guard:
+            inner._found = None if self._found is None else dict(self._found)
+            inner._changed = set(self._changed)
+        return inner
+
+    def join(self, inner: Catalogue) -> None:
+        """That transaction has committed."""
+        for relation in inner._told:
+            self.changed(relation)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 
 from penstock.domain.relation import RelationName
 from penstock.executor.catalogue import Catalogue
+from penstock.executor.ledger import EVERY
 from penstock.materializations import changelog
 from penstock.ports import Session
 
@@ -15,8 +16,11 @@ def moved(seen: Mapping[RelationName, int], inputs: Mapping[RelationName, int]) 
     return {name: seen.get(name, 0) for name, number in inputs.items() if number != seen.get(name, 0)}
 
 
-def incomplete(session: Session, catalogue: Catalogue, since: Mapping[RelationName, int]) -> str | None:
-    """Why the change logs do not tell all that changed in these relations, each since a commit; None when they do."""
+def incomplete(
+    session: Session, catalogue: Catalogue, since: Mapping[RelationName, int], settled: int = EVERY
+) -> str | None:
+    """Why the change logs do not tell all that changed in these relations, each since a commit; None when they do.
+    `settled`: the last commit that the ledger tells of; what comes after it was written by this very transaction."""
     for relation, seen in since.items():
         found = session.query("SELECT since FROM _penstock.logs WHERE relation = ?", (str(relation),)).rows
         if not found:
@@ -25,7 +29,7 @@ def incomplete(session: Session, catalogue: Catalogue, since: Mapping[RelationNa
             return f"the change log of {relation} begins after commit {found[0][0]}, and {seen} is the last one seen"
         if not fits(session, catalogue, relation):
             return f"the change log of {relation} was altered"
-        if session.query(changelog.altered(relation), (str(relation), seen, seen)).rows:
+        if session.query(changelog.altered(relation), (str(relation), *(seen, settled) * 2)).rows:
             return f"the change log of {relation} was altered"
     return None
 

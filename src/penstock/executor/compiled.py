@@ -48,6 +48,12 @@ class Compiler:
         self._version: str | None = None
         self._ahead = 0
 
+    def over(self, catalogue: Catalogue) -> Compiler:
+        """The same with another view of what is stored."""
+        inner = Compiler(self._folder, self._reach, catalogue)
+        inner._version, inner._ahead = self._version, self._ahead
+        return inner
+
     def analysis(self, model: Model, session: Session) -> Maintenance:
         """How the model is maintained, or why it is not."""
         known = self._known(model, session)

@@ -19,6 +19,7 @@ from penstock.errors import DataError, UserError
 from penstock.executor import changes, delta, quarantine, replay
 from penstock.executor.gate import gate
 from penstock.executor.ledger import Entry, Transaction, applied
+from penstock.executor.maintained import CHANGES
 from penstock.executor.work import Outcome, Work
 from penstock.failpoint import reach
 from penstock.materializations import build as building
@@ -79,7 +80,7 @@ class Keeping:
         why = stale(work.ledger, self.relation, self.step.fingerprint, self.step.moment, {})
         if why is not None or self.anew:
             return why or "made anew"
-        missing = changes.incomplete(session, work.catalogue, self.since)
+        missing = changes.incomplete(session, work.catalogue, self.since, work.committer.settled)
         if missing is not None:
             return missing
         changed = changes.gather(session, work.catalogue, self.since)
@@ -129,10 +130,13 @@ class Keeping:
 def declared(keeping: Keeping) -> Outcome:
     """Bring the relation up to date by its strategy, in one transaction."""
     keeping = _fitted(keeping)
+    if keeping.work.given_up(keeping.relation, CHANGES) is not None:
+        return _attempt(replace(keeping, follow=False))
     try:
         return _attempt(keeping)
-    except UserError:
+    except UserError as error:
         # What is wrong with a row is told in the model's own SQL.
+        keeping.work.give_up(keeping.relation, CHANGES, error.problem.message)
         return _attempt(replace(keeping, follow=False))
 
 

@@ -14,7 +14,7 @@ from penstock.errors import InternalError
 from penstock.executor.accounts import accounts
 from penstock.executor.changelog import TableLog
 from penstock.executor.gate import gate
-from penstock.executor.ledger import Entry, Transaction, adopt, applied
+from penstock.executor.ledger import Entry, Transaction, applied
 from penstock.executor.quarantine import Apart
 from penstock.executor.work import Outcome, Work
 from penstock.failpoint import reach
@@ -125,7 +125,7 @@ def _as_it_was(making: Making) -> Outcome:
     entered or left its quarantine all the same."""
     commit = making.work.ledger.commits.get(making.relation)
     if commit is not None and commit.fingerprint != making.fingerprint:
-        adopt(making.session, making.relation, making.fingerprint)
+        making.work.committer.adopt(making.session, making.relation, making.fingerprint)
     total = size(making.session, making.relation)
     checks = _apart(making, total, 0)
     if making.apart is not None and commit is not None:

@@ -7,7 +7,7 @@ has seen, which batches are loaded, what was held back, and how far back the cha
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +24,8 @@ SCHEMA = "_penstock"
 QUARANTINE = '"_penstock"."quarantine"'
 VERSION = "3"
 UNKNOWN = "COMMIT_UNKNOWN"
+EVERY = 2**63 - 1
+"""A commit number that none comes after."""
 _TABLES = (
     "meta (key VARCHAR NOT NULL, value VARCHAR NOT NULL)",
     "commits (number BIGINT PRIMARY KEY, relation VARCHAR NOT NULL, run VARCHAR NOT NULL, step VARCHAR NOT NULL, "
@@ -166,6 +168,7 @@ class Committer:
         self._warehouse = warehouse
         self._run = run
         self._revision = revision
+        self._ledger = ledger
         self._last = ledger.last
         self._known = frozenset(ledger.applied)
         self._logs = frozenset(ledger.logs)
@@ -203,14 +206,33 @@ class Committer:
                 self.numbers[work.entry.relation] = work.number
             work.committed()
 
+    @property
+    def settled(self) -> int:
+        """The last commit that the ledger tells of, as a step sees it; what comes after it is its own."""
+        return EVERY
+
     def record(self, session: Session, number: int, entry: Entry) -> None:
-        relation = str(entry.relation)
+        self.enter(session, ((number, entry),))
+        self.note(session, number, entry)
+
+    def enter(self, session: Session, entries: Sequence[tuple[int, Entry]]) -> None:
+        """Write the rows of commits."""
+        row = "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        values = [
+            value
+            for number, entry in entries
+            for value in (number, str(entry.relation), self._run, entry.step, entry.fingerprint, entry.rows,
+                          self._now(), entry.changes, self._revision)
+        ]  # fmt: skip
         session.execute(
             "INSERT INTO _penstock.commits (number, relation, run, step, fingerprint, rows, committed_at, changes, "
-            "revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (number, relation, self._run, entry.step, entry.fingerprint, entry.rows, self._now(), entry.changes,
-             self._revision),
-        )  # fmt: skip
+            f"revision) VALUES {', '.join([row] * len(entries))}",
+            values,
+        )
+
+    def note(self, session: Session, number: int, entry: Entry) -> None:
+        """Write what goes with a commit: what it has seen of its inputs, and since when its change log tells all."""
+        relation = str(entry.relation)
         if entry.inputs:
             applied(session, entry.relation, entry.inputs, first=entry.relation not in self._known)
         logs = entry.relation in self._logs or entry.relation in self.numbers
@@ -226,6 +248,15 @@ class Committer:
                 session.execute(changelog.drop(entry.relation))
             if entry.logged:
                 session.execute("INSERT INTO _penstock.logs VALUES (?, ?)", (relation, number))
+
+    def adopt(self, session: Session, relation: RelationName, fingerprint: str) -> None:
+        """What a relation holds is what another definition gives too: note that, without a commit, for nothing has
+        changed."""
+        session.execute(
+            "UPDATE _penstock.commits SET fingerprint = ? WHERE number = "
+            "(SELECT max(number) FROM _penstock.commits WHERE relation = ?)",
+            (fingerprint, str(relation)),
+        )
 
     def _confirm(self, session: Session, number: int) -> None:
         """COMMIT after a failed statement can report success and roll back: read the row, do not believe the word."""
@@ -283,15 +314,6 @@ class Transaction:
         self._committer.record(self._session, number, entry)
         reach("ledger.recorded")
         return number
-
-
-def adopt(session: Session, model: RelationName, fingerprint: str) -> None:
-    """What `model` holds is what another definition gives too: note that, without a commit, for nothing has changed."""
-    session.execute(
-        "UPDATE _penstock.commits SET fingerprint = ? WHERE number = "
-        "(SELECT max(number) FROM _penstock.commits WHERE relation = ?)",
-        (fingerprint, str(model)),
-    )
 
 
 def applied(session: Session, model: RelationName, inputs: Mapping[RelationName, int], *, first: bool = False) -> None:

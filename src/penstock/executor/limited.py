@@ -17,6 +17,8 @@ from penstock.ports import Session
 from penstock.quoting import identifier, qualified
 from penstock.sql.render import bind_parameters
 
+_BELOW = "below"
+
 
 def below(relation: RelationName) -> RelationName:
     """The table of the rows below a model's LIMIT."""
@@ -36,18 +38,21 @@ def wanted(plain: Rebuilding, found: Maintenance, work: Work) -> Rebuilding:
     hidden = below(relation)
     table = qualified(hidden.layer, hidden.name)
     select = bind_parameters(found.below, work.parameters) if "$" in found.below else found.below
-    if select and _reads(select, work):
+    if select and _reads(select, relation, work):
         first = f"CREATE OR REPLACE TABLE {table} AS {select}"
         work.catalogue.changed(hidden)
         return replace(plain, select=shown(relation, found.above), first=(first,))
     return replace(plain, first=(f"DROP TABLE IF EXISTS {table}",))
 
 
-def _reads(select: str, work: Work) -> bool:
+def _reads(select: str, relation: RelationName, work: Work) -> bool:
     """Whether the engine takes the query as it was written out here; else the model's own SELECT has to do."""
+    if work.given_up(relation, _BELOW) is not None:
+        return False
     try:
         work.session.describe(select)
-    except UserError:
+    except UserError as error:
+        work.give_up(relation, _BELOW, error.problem.message)
         return False
     return True
 

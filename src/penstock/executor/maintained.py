@@ -21,6 +21,8 @@ from penstock.ports import Session
 from penstock.quoting import identifier
 from penstock.sql.render import bind_parameters
 
+CHANGES = "changes"
+"""Following the changes of its inputs: what a step may try (see Work.give_up)."""
 SMALL = 10_000
 """Rows up to which nobody asks whether making a table anew would be less work."""
 
@@ -39,8 +41,11 @@ class Following:
 
 def maintained(step: BuildStep, work: Work, inputs: Mapping[RelationName, int], reason: str) -> Outcome | str:
     """Bring the relation up to date with the changes of its inputs, or say why it has to be made anew."""
-    session = work.session
-    since = changes.moved(work.ledger.applied.get(step.model.relation, {}), inputs)
+    session, relation = work.session, step.model.relation
+    given_up = work.given_up(relation, CHANGES)
+    if given_up is not None:
+        return given_up
+    since = changes.moved(work.ledger.applied.get(relation, {}), inputs)
     reach("build.before_transaction")
     try:
         with work.committer.transaction(session) as transaction:
@@ -49,7 +54,9 @@ def maintained(step: BuildStep, work: Work, inputs: Mapping[RelationName, int], 
             for name in (*maintain.TEMPORARY, *TEMPORARY):
                 session.execute(f"DROP TABLE IF EXISTS {name}")
     except UserError as error:  # what is wrong with a row is told by making the whole table, in the model's own SQL
-        return f"its changes could not be followed ({error.problem.message})"
+        why = f"its changes could not be followed ({error.problem.message})"
+        work.give_up(relation, CHANGES, why)
+        return why
     if isinstance(found, Outcome):
         reach("build.committed")
     return found
@@ -60,7 +67,7 @@ def _from_logs(this: Following, since: Mapping[RelationName, int]) -> Outcome | 
     work, session, relation = this.work, this.session, this.step.model.relation
     if maintain.placeless(work.catalogue.columns(session, relation) or ()):
         return "a column is named rowid, as the place of a row is"
-    missing = changes.incomplete(session, work.catalogue, since)
+    missing = changes.incomplete(session, work.catalogue, since, work.committer.settled)
     if missing is not None:
         return missing
     changed = changes.gather(session, work.catalogue, since)

@@ -49,7 +49,7 @@ def partial(step: BuildStep, work: Work, inputs: Mapping[RelationName, int], rea
     with ExitStack() as stack:
         reader = work.warehouse.session()
         stack.callback(reader.close)
-        why = changes.incomplete(reader, work.catalogue, since)
+        why = changes.incomplete(reader, work.catalogue, since, work.committer.settled)
         if why is not None:
             return why
         changed = changes.gather(reader, work.catalogue, since)
@@ -84,6 +84,9 @@ def _why_whole(step: BuildStep, work: Work, since: Mapping[RelationName, int]) -
         return why
     cut = set(work.reach.stored(model.reads[0]))
     whole = {stored for read in model.reads[1:] for stored in work.reach.stored(read)}
+    together = [name for name in since if name in work.uncommitted]
+    if together:
+        return f"{together[0]} is published together with it"
     moved = [name for name in since if name in whole or name not in cut]
     return f"{moved[0]} has changed, which it is given whole" if moved else None
 
@@ -111,7 +114,9 @@ def _called(
         session.execute(f"CREATE OR REPLACE TEMP TABLE {identifier(AFFECTED)} AS SELECT * FROM {_PARTS}")
     count = session.query(f"SELECT count(*) FROM {identifier(AFFECTED)}").rows[0][0]
     rows = reader.arrow(_bound(program.select, work))
-    result = python_model.call(model, work.root, work.warehouse.session, stack, first=rows)
+    result = python_model.call(
+        model, work.root, work.warehouse.session, stack, first=rows, unseen=work.unseen(model), own=session
+    )
     stack.enter_context(session.register(python_model.INPUT, result))
     select = python_model.check_columns(model, session)
     reach("build.before_transaction")

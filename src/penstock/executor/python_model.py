@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
 from penstock.domain.model import Model
+from penstock.domain.relation import RelationName
 from penstock.errors import DataError, Location, UserError
 from penstock.ports import ArrowStream, Session
 from penstock.quoting import columns, qualified
 
 INPUT = "_penstock_rows"
+_COPY = "_penstock_input"
 
 
 def call(
@@ -24,12 +26,15 @@ def call(
     resources: ExitStack,
     *,
     first: ArrowStream | None = None,
+    unseen: Collection[RelationName] = (),
+    own: Session | None = None,
 ) -> ArrowStream:
     """Import the model's file and call `model` with one Arrow stream per relation it reads, in that order.
 
     `first` is given in the place of the first relation. Every other stream has a session of its own: an open result and
     a new statement do not go together. They are closed with `resources`, when the result has been read: it may be a
-    stream that reads the inputs as it goes. Raises UserError when the file cannot be imported, the function raises, or
+    stream that reads the inputs as it goes. `unseen` relations, which `own` has changed and not committed, are copied
+    to it. Raises UserError when the file cannot be imported, the function raises, or
     the result is not Arrow.
     """
     function = _function(model, root)
@@ -37,7 +42,12 @@ def call(
     for relation in model.reads[len(streams) :]:
         session = open_session()
         resources.callback(session.close)
-        streams.append(session.arrow(f"SELECT * FROM {qualified(relation.layer, relation.name)}"))
+        rows = f"SELECT * FROM {qualified(relation.layer, relation.name)}"
+        if own is not None and relation in unseen:
+            with session.register(INPUT, own.arrow(rows)):
+                session.execute(f"CREATE TEMP TABLE {_COPY} AS SELECT * FROM {INPUT}")
+            rows = f"SELECT * FROM {_COPY}"
+        streams.append(session.arrow(rows))
     result: Any = _told(model, root, lambda: function(*streams))
     if not hasattr(result, "__arrow_c_stream__"):
         raise UserError(

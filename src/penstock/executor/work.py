@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from penstock.domain.check_result import CheckResult
 from penstock.domain.ledger import Ledger
+from penstock.domain.model import Model
 from penstock.domain.project import Parameter
 from penstock.domain.relation import RelationName
 from penstock.domain.run import Status
@@ -19,6 +21,7 @@ from penstock.errors import InternalError
 from penstock.executor.catalogue import Catalogue
 from penstock.executor.compiled import Compiler, folder
 from penstock.executor.ledger import Committer
+from penstock.executor.together import Again, GroupCommitter
 from penstock.executor.turn import Turn
 from penstock.planner.reach import Reach
 from penstock.ports import Landing, Session, Warehouse
@@ -98,6 +101,40 @@ class Work:
         self._warehouse = warehouse
         self._committer = committer
         self._local = threading.local()
+        self._inside: GroupCommitter | None = None
+        self._given_up: Mapping[tuple[RelationName, str], str] = {}
+
+    def within(self, committer: GroupCommitter, given_up: Mapping[tuple[RelationName, str], str]) -> Work:
+        """The same for steps inside of one transaction, which see what those before them have not committed yet.
+        `given_up`: attempts that have failed in it and are not to be made again, each with why."""
+        inner = copy.copy(self)
+        inner._committer = inner._inside = committer
+        inner._given_up = given_up
+        inner.catalogue = self.catalogue.beside()
+        inner._compiler = self.compiler.over(inner.catalogue)
+        return inner
+
+    @property
+    def uncommitted(self) -> Set[RelationName]:
+        """What steps before this one have changed in the same transaction: other sessions do not see it yet."""
+        return self._inside.inside if self._inside else frozenset()
+
+    def unseen(self, model: Model) -> frozenset[RelationName]:
+        """Which of the relations that a model reads another session would not see as they are here."""
+        if not self.uncommitted:
+            return frozenset()
+        behind = {*model.reads, *self.reach.inputs(model), *self.reach.views(model)}
+        return frozenset() if self.uncommitted.isdisjoint(behind) else frozenset(model.reads)
+
+    def given_up(self, relation: RelationName, attempt: str) -> str | None:
+        """Why something that a step may try is not to be tried for this relation, None where it is."""
+        return self._given_up.get((relation, attempt))
+
+    def give_up(self, relation: RelationName, attempt: str, why: str) -> None:
+        """A statement has failed that the step can do without. Alone, it goes on; in one transaction with others it
+        cannot: raises Again."""
+        if self._inside is not None:
+            raise Again(relation, attempt, why)
 
     @property
     def committer(self) -> Committer:

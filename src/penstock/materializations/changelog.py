@@ -55,12 +55,13 @@ def write(relation: RelationName, names: Sequence[str], number: int, sign: int, 
 
 
 def altered(relation: RelationName) -> str:
-    """Commits whose change rows are not as many as the ledger says, at most one. Values: relation, commit, commit: what
-    was committed after that commit is looked at."""
+    """Commits whose change rows are not as many as the ledger says, at most one. Values: relation, and twice the commit
+    after which and the last commit up to which it is looked at."""
     return (
         f"SELECT coalesce(c.number, l.{COMMIT}) FROM "
-        "(SELECT number, changes FROM _penstock.commits WHERE relation = ? AND number > ?) AS c FULL JOIN "
-        f"(SELECT {COMMIT}, count(*) AS n FROM {table(relation)} WHERE {COMMIT} > ? GROUP BY {COMMIT}) AS l "
+        "(SELECT number, changes FROM _penstock.commits WHERE relation = ? AND number > ? AND number <= ?) AS c "
+        f"FULL JOIN (SELECT {COMMIT}, count(*) AS n FROM {table(relation)} WHERE {COMMIT} > ? AND {COMMIT} <= ? "
+        f"GROUP BY {COMMIT}) AS l "
         f"ON l.{COMMIT} = c.number WHERE c.changes IS DISTINCT FROM coalesce(l.n, 0) LIMIT 1"
     )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from penstock.domain.batch import Manifest, Pending
@@ -64,6 +65,7 @@ class Planner:
         for model in in_order(self._project.models):
             if self._wanted(str(model.relation)):
                 self._build(model)
+        self._group()
         for export in self._project.exports:
             if self._wanted(f"export:{export.name}"):
                 self._export(export)
@@ -138,6 +140,15 @@ class Planner:
                 drives=self._reach.driving(model),
             )
         )
+
+    def _group(self) -> None:
+        """Models of one publish group that are in the plan together are published together."""
+        builds = [step for step in self._steps.values() if isinstance(step, BuildStep)]
+        count = Counter(step.model.publish_group for step in builds)
+        for step in builds:
+            group = step.model.publish_group
+            if group and count[group] > 1:
+                self._steps[step.id] = replace(step, group=group)
 
     def _why_build(
         self, model: Model, definition: tuple[str, str], inputs: Sequence[RelationName], depends: Sequence[str]

@@ -25,6 +25,7 @@ from penstock.project.config import config
 from penstock.project.contracts import personal, promises
 from penstock.project.exports import exports
 from penstock.project.files import ProjectFile, fingerprint
+from penstock.project.groups import group_of
 from penstock.project.incidents import incidents
 from penstock.project.models import sql_model
 from penstock.project.names import NAME_HINT, is_name
@@ -329,4 +330,5 @@ def model(piece: ModelPiece, layer: Layer, variables: Mapping[str, Scalar]) -> M
         contract=piece.contract,
         drives=piece.drives,
         max_quarantined=piece.max_quarantined,
+        publish_group=group_of(piece, layer),
     )

@@ -10,7 +10,7 @@ from penstock.domain.relation import RelationName
 from penstock.domain.strategy import VALIDITY
 from penstock.errors import Location
 from penstock.graph.order import cycles
-from penstock.project import check_rules, strategies, versions
+from penstock.project import check_rules, groups, strategies, versions
 from penstock.project.names import BUILT_IN_PARAMETERS
 from penstock.project.pieces import CheckPiece, ConfigPiece, ExportPiece, Marked, Mention, ModelPiece, SourcePiece
 from penstock.project.problems import Problems, closest, did_you_mean
@@ -51,6 +51,7 @@ def check(declared: Declared, problems: Problems) -> None:
     _exports(declared, problems)
     known = {relation for relation, _, _ in declared.relations()} | declared.unread
     check_rules.check(declared, problems, lambda mention: _exists(mention, known, declared, problems))
+    groups.check(declared, problems)
     _environments(declared, problems)
 
 

@@ -68,6 +68,7 @@ def sql_model(
         pii=tuple(spec.pii),
         contract=contract_of(spec, matter.document, problems),
         max_quarantined=tolerance(spec.quarantine.max) if spec.quarantine else None,
+        publish_group=spec.publish_group,
     )
 
 

@@ -75,6 +75,7 @@ class ModelPiece:
     pii: tuple[str, ...] = ()
     contract: Contract | None = None
     max_quarantined: Tolerance | None = None
+    publish_group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

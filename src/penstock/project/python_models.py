@@ -74,6 +74,7 @@ def python_model(text: str, path: str, relation: RelationName, problems: Problem
         pii=tuple(spec.pii),
         contract=contract_of(spec, document, problems),
         max_quarantined=tolerance(spec.quarantine.max) if spec.quarantine else None,
+        publish_group=spec.publish_group,
     )
 
 

@@ -283,6 +283,7 @@ class SqlFrontMatter(Strict):
     quarantine: QuarantineSpec | None = None
     pii: Columns = []
     contract: dict[str, Any] | None = None
+    publish_group: Name | None = None
 
 
 class PythonFrontMatter(Strict):
@@ -301,3 +302,4 @@ class PythonFrontMatter(Strict):
     quarantine: QuarantineSpec | None = None
     pii: Columns = []
     contract: dict[str, Any] | None = None
+    publish_group: Name | None = None

@@ -105,8 +105,11 @@ class DuckSession:
             self._mine().register(name, rows)
         try:
             yield
-        finally:
-            self._mine().execute(f"DROP VIEW IF EXISTS {identifier(name)}")
+        except BaseException:  # an error may have ended a transaction, and that has taken the view with it
+            with contextlib.suppress(duckdb.Error):
+                self._mine().execute(f"DROP VIEW IF EXISTS {identifier(name)}")
+            raise
+        self._mine().execute(f"DROP VIEW IF EXISTS {identifier(name)}")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
