@@ -1,5 +1,5 @@
-"""A step that fails takes with it what depends on it, what is published with that, and nothing else; the next run does what is missing and no more.
-The exit code says who acts."""
+"""A step that fails takes with it what depends on it, what is published with that, and nothing else; the next run does
+what is missing and no more. The exit code says who acts."""
 
 from __future__ import annotations
 

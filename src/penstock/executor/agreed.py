@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 from penstock.domain.model import Model
@@ -24,8 +25,8 @@ def agreed(what: Model | SourceTable, work: Work, done: Outcome) -> Outcome:
         name = what.relation if isinstance(what, Model) else what.stored
         if not is_due(what, work) or not (name in work.ledger.existing or name in work.committer.numbers):
             return done
-        with either_way(session):
+        with nullcontext() if work.is_inside else either_way(session):
             checks = gate(what, work, session)
         done = replace(done, reason=CHANGED, checks=(*done.checks, *checks))
-    note(what, work, session)
+    work.once_committed(lambda: note(what, work, session))
     return done

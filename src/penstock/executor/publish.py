@@ -136,6 +136,7 @@ class _Attempt:
         self._current = members[0]
         self._begun = timer()
         self._built: dict[str, tuple[Outcome, float]] = {}
+        self._later: dict[str, list[Callable[[], None]]] = {}
 
     def results(self) -> list[StepResult]:
         """Build all of them and commit."""
@@ -148,6 +149,7 @@ class _Attempt:
                 work.interruption.check()
                 outcome = build(step, inner)
                 self._built[step.id] = outcome, self._timer() - self._begun
+                self._later[step.id] = inner.take_later()
             work.interruption.check()
         work.catalogue.join(inner.catalogue)
         results = []
@@ -155,8 +157,17 @@ class _Attempt:
             outcome, seconds = self._built[step.id]
             if outcome.commit is not None:
                 outcome = replace(outcome, commit=outcome.commit + committer.moved)
-            results.append(done(step, outcome, seconds))
+            results.append(self._after(step, outcome, seconds))
         return results
+
+    def _after(self, step: BuildStep, outcome: Outcome, seconds: float) -> StepResult:
+        """It is committed; what could not be written down about it is made good by the next run."""
+        try:
+            for then in self._later[step.id]:
+                then()
+        except Exception as error:
+            return failed(step, error, seconds)
+        return done(step, outcome, seconds)
 
     def taken_back(self, error: Exception) -> list[StepResult]:
         """Nothing of the group is published: the step that raised has the error, the others say so."""

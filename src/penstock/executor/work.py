@@ -103,6 +103,7 @@ class Work:
         self._local = threading.local()
         self._inside: GroupCommitter | None = None
         self._given_up: Mapping[tuple[RelationName, str], str] = {}
+        self._later: list[Callable[[], None]] = []
 
     def within(self, committer: GroupCommitter, given_up: Mapping[tuple[RelationName, str], str]) -> Work:
         """The same for steps inside of one transaction, which see what those before them have not committed yet.
@@ -110,9 +111,28 @@ class Work:
         inner = copy.copy(self)
         inner._committer = inner._inside = committer
         inner._given_up = given_up
+        inner._later = []
         inner.catalogue = self.catalogue.beside()
         inner._compiler = self.compiler.over(inner.catalogue)
         return inner
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether the transaction of this step is open already, and is not its own."""
+        return self._inside is not None
+
+    def once_committed(self, then: Callable[[], None]) -> None:
+        """What is done outside of the warehouse about a step that has ended well: at once, or when the transaction that
+        it is in has committed."""
+        if self._inside is None:
+            then()
+        else:
+            self._later.append(then)
+
+    def take_later(self) -> list[Callable[[], None]]:
+        """What has been put off since this was asked last."""
+        found, self._later = self._later, []
+        return found
 
     @property
     def uncommitted(self) -> Set[RelationName]:

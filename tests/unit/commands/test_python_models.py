@@ -24,7 +24,7 @@ def model(orders):
 @pytest.mark.parametrize("call", ["import sys; sys.exit(3)", "raise SystemExit('bye')"])
 def test_one_that_exits_fails_its_step_and_not_the_run(folder: Any, call: str) -> None:
     folder.write("models/serv/leaves.py", MODEL.format(body=call))
-    folder.write("models/serv/stays.sql", "SELECT id FROM raw.orders")
+    folder.write("models/serv/stays.sql", "/*---\npublish_group: none\n---*/\nSELECT id FROM raw.orders")
     report = folder.project.run()
     (problem,) = (p for step in report.steps for p in step.problems)
     assert problem.code == "PYTHON_MODEL_FAILED"
