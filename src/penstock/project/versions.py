@@ -105,6 +105,7 @@ def _alias(model: ModelPiece, name: RelationName) -> ModelPiece:
         tags=model.tags,
         description=f"Version {model.contract.version if model.contract else 1} of {model.relation}, the newest.",
         pii=model.pii,
+        publish_group=model.publish_group,
     )
 
 
