@@ -25,30 +25,34 @@ def _judge(check: Check, subject: Subject, values: Mapping[str, Any]) -> Judgeme
     rows, options = values["rows"], check.options
     wrong, notes = [], []
     if options["min"] is not None and rows < options["min"]:
-        wrong.append(f"at least {shown(options['min'])}")
+        wrong.append(f"at least {_rows(options['min'])}")
     if options["max"] is not None and rows > options["max"]:
-        wrong.append(f"at most {shown(options['max'])}")
+        wrong.append(f"at most {_rows(options['max'])}")
     if options["equals"] is not None and rows != options["equals"]:
-        wrong.append(f"exactly {shown(options['equals'])}")
+        wrong.append(f"exactly {_rows(options['equals'])}")
     if options["max_drop"] is not None or options["max_growth"] is not None:
         past = subject.past.get(check.name, ())
         before = past[0].get("rows") if past else None
         if before:
             change = (rows - before) / before
             if options["max_drop"] is not None and -change > options["max_drop"]:
-                wrong.append(f"at most {percent(options['max_drop'])} fewer than the {shown(before)} before")
+                wrong.append(f"at most {percent(options['max_drop'])} fewer rows than the {shown(before)} before")
             if options["max_growth"] is not None and change > options["max_growth"]:
-                wrong.append(f"at most {percent(options['max_growth'])} more than the {shown(before)} before")
+                wrong.append(f"at most {percent(options['max_growth'])} more rows than the {shown(before)} before")
         else:
             notes.append("nothing to compare with yet")
     if options["same_as"] is not None:
         other = values["other"]
         if abs(rows - other) > options["within"] * other:
             about = f" (within {percent(options['within'])})" if options["within"] else ""
-            wrong.append(f"as many as {options['same_as']}, which has {shown(other)}{about}")
+            wrong.append(f"as many as {options['same_as']}, which has {_rows(other)}{about}")
     if wrong:
-        return Judgement(False, f"expected {' and '.join(wrong)} rows, found {shown(rows)}")
+        return Judgement(False, f"expected {' and '.join(wrong)}, found {shown(rows)}")
     return Judgement(True, "; ".join([f"{shown(rows)} rows", *notes]))
+
+
+def _rows(count: int) -> str:
+    return f"{shown(count)} {'row' if count == 1 else 'rows'}"
 
 
 def _wrong(options: Mapping[str, Any]) -> Sequence[Trouble]:

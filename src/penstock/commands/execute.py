@@ -190,7 +190,7 @@ def walk_in(space: Workspace, request: Request, warehouse: Warehouse, state: Sta
         {table: pending.stamp for table, pending in observed.pending.items()},
         after.loaded,
         any(reach_of.uses_time(model) or "@" in _made_from(after, model) for model in space.project.models),
-        held(session, rules(space.project)) if changed(report) else None,
+        held(session, rules(space.project), after.existing) if changed(report) else None,
     )
 
 

@@ -35,21 +35,22 @@ HAND_MADE_CHANGES = 4
 CUSTOMERS_BY_HAND = (
     "900001,Nora Bakker,No",
     "900002,Omar Haddad,YES",
-    # nobody wrote down a name
+    # nobody wrote down a name: set apart until somebody does
     "900003,,Yes",
-    # no number, and one that is none: nothing could ever be said about them again, so they go to quarantine
+    # no number, and one that is none: nothing could ever be said about them again
     ",Piet de Wit,Yes",
     "INVALID,Quinn Adler,Yes",
-    # a loan that nobody knows of
+    # a loan that nobody knows of: set apart
     "900004,Rosa Lima,MAYBE",
     "900006,Tess Vogel,Invalid",
     "900010,Wim Kuiper,123",
-    "900011,Xenia Petrova,UNKNOWN",
+    "900014,Yara Novak,UNKNOWN",
     # the same thing said in other ways
     '900005,"Sato, Kenji",true',
     "900007,  Umar Said , 1 ",
     "900008,Vera Holm,FALSE",
     "900009,,no",
+    "900011,Xenia Petrova,N",
     "900012,Yusuf Demir,0",
 )
 CUSTOMERS_LATER = {
@@ -62,22 +63,23 @@ ACCOUNTS_BY_HAND = (
     "H002,900002,9999.99,Savings",
     "H003,900002,20000.00,savings",
     "H004,900003,12500.00,Savings",
-    # balances that are none
+    # balances that are none, and one that should not be: set apart
     "H005,900004,N/A,Savings",
     "H006,900005,null,SAVINGS",
     "H007,900006,ABC123,Savings",
     "H009,900007,,Savings",
     "H008,900006,-5000.00,Savings",
-    # accounts of nobody
+    # accounts of nobody, and of somebody who is not known yet
     "H010,INVALID,12000.00,Savings",
     "H011,,20000.00,Savings",
     "H015,900013,27000.00,Savings",
-    # no number: goes to quarantine
+    # no number
     ",900008,10000.00,Savings",
-    # no type, and one that earns nothing here
+    # no type, and one that there is none of: set apart
     "H012,900008,15000.00,",
     "H013,900009,30000.00,Investment",
-    "H014,900010, 18000.00 , Savings ",
+    # the same thing with blanks around it
+    "H014,900007, 18000.00 , Savings ",
     "H016,900011,60000.00,Savings",
     # half a cent of interest, twice
     "H017,900012,0.50,Savings",
@@ -169,7 +171,7 @@ def _accounts(accounts: int, customers: int, number: int, changed: int, seed: in
                CASE WHEN i % 400 = 0 AND day = 0 THEN 'N/A'
                     ELSE (cents // 100) || '.' || lpad(CAST(cents % 100 AS VARCHAR), 2, '0') END AS "Balance",
                list_extract(['Savings', 'Savings', 'Savings', 'savings', 'SAVINGS', 'Checking', 'Checking',
-                 'Investment'], mix(i, {seed} + 3) % 8 + 1) AS "AccountType"
+                 'Checking'], mix(i, {seed} + 3) % 8 + 1) AS "AccountType"
         FROM (
           SELECT numbers.i, coalesce(moves.day, 0) AS day,
                  mix(numbers.i, {seed} + 4) % 4500000 + 10007 * coalesce(moves.day, 0) AS cents

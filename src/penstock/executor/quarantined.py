@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from penstock.domain.model import Model
 from penstock.domain.project import Project
 from penstock.domain.quality import Held
+from penstock.domain.quarantine import REASONS
+from penstock.domain.relation import RelationName
 from penstock.domain.source import SourceTable
 from penstock.executor.ledger import QUARANTINE, SCHEMA
 from penstock.ports import Session
@@ -24,21 +26,20 @@ def rules(project: Project) -> Mapping[str, Sequence[str]]:
     }
 
 
-def held(session: Session, names: Mapping[str, Sequence[str]]) -> Mapping[str, Held]:
+def held(
+    session: Session, names: Mapping[str, Sequence[str]], existing: Collection[RelationName]
+) -> Mapping[str, Held]:
     """Rows that are held back now, of each relation that has any. `names` as `rules` gives them: a row counts for every
-    check that has set it apart, whose name its reasons begin with."""
+    check that has set it apart, whose name its reasons begin with. `existing`: every table there is."""
     found = {}
     for (relation,) in session.query(f"SELECT DISTINCT relation FROM {QUARANTINE}").rows:
         rows = f"(FROM {QUARANTINE} WHERE relation = {literal(str(relation))})"
         found[str(relation)] = _counted(session, rows, "reasons", "copies", names.get(str(relation), ()))
-    tables = session.query(
-        "SELECT table_name FROM information_schema.tables WHERE table_schema = ? AND starts_with(table_name, ?)",
-        (SCHEMA, OF_MODEL),
-    ).rows
-    for (name,) in tables:
-        relation = str(name).removeprefix(OF_MODEL)
-        rows = qualified(SCHEMA, str(name))
-        found[relation] = _counted(session, rows, "_penstock_reasons", "1", names.get(relation, ()))
+    for table in existing:
+        if table.layer == SCHEMA and table.name.startswith(OF_MODEL):
+            relation = table.name.removeprefix(OF_MODEL)
+            rows = qualified(SCHEMA, table.name)
+            found[relation] = _counted(session, rows, REASONS, "1", names.get(relation, ()))
     return {relation: counts for relation, counts in sorted(found.items()) if counts.rows}
 
 

@@ -209,12 +209,11 @@ def _accounting(counts: Mapping[str, Any]) -> Accounting | None:
     """Of a load: of the batches that came. Of a model: of all it reads where each of its rows is one of those, else of
     what its SELECT returns."""
     quarantined, filtered = counts.get("quarantined", 0), counts.get("filtered", 0)
+    if "published" in counts:
+        return Accounting(counts["rows_in"], counts["published"], quarantined, 0, filtered)
     if "rows_in" in counts:
         published = sum(counts.get(name, 0) for name in ("inserted", "updated", "unchanged"))
         return Accounting(counts["rows_in"], published, quarantined, counts.get("duplicates", 0), filtered)
-    if "returned" in counts:
-        rows_in = counts.get("read", counts["returned"])
-        return Accounting(rows_in, counts["published"], quarantined, 0, filtered)
     return None
 
 

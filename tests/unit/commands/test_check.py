@@ -96,7 +96,7 @@ def test_the_last_time_is_the_time_before_what_is_published(life: Any) -> None:
     life.write("inbox/orders.csv", "id,region,amount\n1,north,10\n2,south,20\n")
     life.run()
     [result] = [each for each in life.project.check().results if each.kind == "row_count"]
-    assert (result.outcome, "fewer than the 3 before" in result.message) == (CheckOutcome.WARNED, True)
+    assert (result.outcome, "fewer rows than the 3 before" in result.message) == (CheckOutcome.WARNED, True)
 
 
 def test_what_is_not_built_is_told_and_the_rest_evaluated(life: Any, capsys: pytest.CaptureFixture[str]) -> None:

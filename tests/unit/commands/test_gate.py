@@ -206,7 +206,7 @@ def test_only_rows_that_came_are_judged_until_the_checks_change(folder: Any) -> 
     ("check", "rows", "message"),
     [
         ("unique: mail", ["5,2026-11-04,50,a@x,"], "expected each mail once: 2 rows fail: mail = a@x"),
-        ("row_count: {max_drop: 50%}", None, "expected at most 50 % fewer than the 4 before rows, found 1"),
+        ("row_count: {max_drop: 50%}", None, "expected at most 50 % fewer rows than the 4 before, found 1"),
         ("row_count: {max: 4}", ["5,2026-11-04,50,e@x,"], "expected at most 4 rows, found 5"),
         ("freshness: {column: day, error_after: 20 days}", ["5,2025-11-04,50,e@x,"], "expected day of the last 20 d"),
         ("relationships: {column: day, to: stg.days}", ["5,2020-11-04,50,e@x,"], "expected every day in stg.days"),

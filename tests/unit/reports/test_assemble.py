@@ -114,7 +114,7 @@ def test_where_rows_went(lab: Any) -> None:
     targets = [
         {"step": "build:stg.a", "status": "success", "rows": 10, "accounting": load},
         {"step": "build:stg.b", "status": "success", "rows": 7,
-         "accounting": '{"read": 9, "returned": 8, "published": 7, "quarantined": 1, "filtered": 0}'},
+         "accounting": '{"rows_in": 9, "returned": 8, "published": 7, "quarantined": 1, "filtered": 0}'},
         {"step": "build:serv.c", "status": "failed", "rows": None, "accounting": '{"gone": 1, "came": 2}'},
     ]  # fmt: skip
     report = lab.report(models, [], targets=targets, quarantined={"stg.a": Held(2), "gone.x": Held(9)})
@@ -124,7 +124,9 @@ def test_where_rows_went(lab: Any) -> None:
     assert b.accounting is not None and not b.accounting.adds_up, "a sum that is wrong has to be told"
     assert c.accounting is None
     whole = lab.report(
-        models, [], targets=[{**targets[1], "accounting": '{"returned": 4, "published": 3, "quarantined": 1}'}]
+        models,
+        [],
+        targets=[{**targets[1], "accounting": '{"rows_in": 4, "returned": 4, "published": 3, "quarantined": 1}'}],
     )
     (found,) = [each.accounting for each in whole.relations if each.accounting]
     assert (found.rows_in, found.published, found.quarantined, found.adds_up) == (4, 3, 1, True)

@@ -2,6 +2,13 @@
 description: Savings accounts with a balance, and whose they are.
 owner: data-platform
 key: account_id
+pii: customer_name
+checks:
+  - unique: account_id
+  - not_null: [account_id, customer_id, customer_name, has_loan_flag, balance_amount]
+  - range: {column: balance_amount, min: 0}
+  - relationships: {column: account_id, to: staging.accounts}
+  - relationships: {column: customer_id, to: staging.customers}
 ---*/
 -- An account of a customer we do not know waits here until the customer arrives.
 SELECT

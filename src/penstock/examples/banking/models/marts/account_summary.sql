@@ -4,6 +4,16 @@ owner: finance
 key: account_id
 columns: [account_id, customer_id, original_balance_amount, interest_rate_pct, annual_interest_amount,
           new_balance_amount, calculated_at]
+checks:
+  - unique: account_id
+  - not_null: [account_id, customer_id, original_balance_amount, interest_rate_pct, annual_interest_amount,
+               new_balance_amount, calculated_at]
+  - range: {column: interest_rate_pct, min: 1, max: 2.5}
+  - positive: {columns: [original_balance_amount, annual_interest_amount], zero: true}
+  - expression: {expression: new_balance_amount = original_balance_amount + annual_interest_amount, name: sums add up}
+  - relationships: {columns: [account_id, customer_id], to: intermediate.savings_accounts}
+  - reconciliation: {column: original_balance_amount, with: intermediate.savings_accounts, field: balance_amount}
+  - recency: {column: calculated_at, within: 7 days, on_fail: warn}
 ---*/
 -- calculated_at is when the row came to say what it says: a row that comes out the same keeps it.
 WITH rated AS (

@@ -4,6 +4,15 @@ owner: finance
 key: customer_id
 columns: [customer_id, customer_name, has_loan_flag, total_accounts_count, total_balance_amount,
           total_annual_interest_amount, calculated_at]
+pii: customer_name
+checks:
+  - unique: customer_id
+  - not_null: [customer_id, customer_name, has_loan_flag, total_accounts_count, total_balance_amount,
+               total_annual_interest_amount, calculated_at]
+  - positive: total_accounts_count
+  - positive: {columns: [total_balance_amount, total_annual_interest_amount], zero: true}
+  - reconciliation: {column: total_balance_amount, with: marts.account_summary, field: original_balance_amount,
+                     rows: false}
 ---*/
 SELECT
   accounts.customer_id,

@@ -1,6 +1,19 @@
 /*---
-description: Accounts under the names we use. What is no number is NULL.
+description: Accounts under the names we use, those that can be right.
 owner: data-platform
+materialization: auto     # a view would show new rows before anyone could judge them
+key: account_id
+checks:
+  - unique: account_id
+  - not_null: [account_id, loaded_at]
+  - not_null: {column: customer_id, name: customer is a number, on_fail: quarantine}
+  - not_null: {column: balance_amount, name: balance is an amount, on_fail: quarantine}
+  - range: {column: balance_amount, min: 0, name: balance is not negative, on_fail: quarantine}
+  - not_null: {column: account_type, name: there is a type, on_fail: quarantine}
+  - accepted_values:
+      {column: account_type, values: [savings, checking], name: type is one we have, on_fail: quarantine}
+  - relationships: {column: customer_id, to: staging.customers, name: customer is known, on_fail: warn}
+quarantine: {max: 50%}    # more than that is no dirty row but a broken file: then nothing is published
 ---*/
 SELECT
   account_id,

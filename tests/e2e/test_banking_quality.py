@@ -1,0 +1,161 @@
+"""The bank's quarantine, its gate and its quality report: what is set apart and why, and what nobody ever sees."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FILES = Path(__file__).with_name("bank")
+"""Two files of somebody else, with the defects that such files have."""
+HELD = {
+    # the bank of the example, on its first day
+    "example": {
+        "H005": "balance is an amount",
+        "H006": "balance is an amount",
+        "H007": "balance is an amount",
+        "H008": "balance is not negative",
+        "H009": "balance is an amount",
+        "H010": "customer is a number",
+        "H011": "customer is a number",
+        "H012": "there is a type",
+        "H013": "type is one we have",
+        "900003": "there is a name",
+        "900004": "loan is yes or no",
+        "900006": "loan is yes or no",
+        "900009": "there is a name",
+        "900010": "loan is yes or no",
+        "900014": "loan is yes or no",
+    },
+    "somebody else's": {
+        "A006": "balance is an amount",
+        "A022": "balance is an amount",
+        "A023": "customer is a number",
+        "A024": "balance is not negative",
+        "A025": "balance is an amount",
+        "A027": "there is a type",
+        "A028": "customer is a number",
+        "A029": "balance is an amount",
+        "A030": "type is one we have",
+        "3": "there is a name",
+        "8": "loan is yes or no",
+        "12": "loan is yes or no",
+        "14": "there is a name",
+        "19": "loan is yes or no",
+        "22": "there is a name",
+        "24": "loan is yes or no",
+    },
+}
+
+
+@pytest.fixture
+def bank(project: Callable[..., Any]) -> Any:
+    return project("banking")
+
+
+def theirs(cli: Any) -> None:
+    """Have the files of somebody else in the inbox, and no others."""
+    shutil.rmtree(cli.cwd / "inbox")
+    shutil.copytree(FILES, cli.cwd / "inbox")
+
+
+def reasons(cli: Any) -> dict[str, str]:
+    """Account or customer → the names of the checks that set it apart."""
+    found = {}
+    for relation, key in (("accounts", "account_id"), ("customers", "customer_id")):
+        rows = cli.rows(f'SELECT {key} AS key, _penstock_reasons AS why FROM _penstock."quarantine_staging.{relation}"')
+        found |= {str(row["key"]): ", ".join(text.partition(": ")[0] for text in row["why"]) for row in rows}
+    return found
+
+
+def report(cli: Any) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads((cli.cwd / "data/dev/reports/latest.json").read_text())
+    return told
+
+
+@pytest.mark.parametrize("whose", HELD)
+def test_every_dirty_row_is_set_apart_with_its_reason(whose: str, bank: Any) -> None:
+    if whose != "example":
+        theirs(bank)
+    bank("run")
+    assert reasons(bank) == HELD[whose]
+    # no number, or one that is none: already on load, with the row as it came
+    lost = bank.rows("SELECT relation, reasons, payload FROM _penstock.quarantine ORDER BY ALL")
+    assert [row["relation"] for row in lost] == ["source.accounts", "source.customers", "source.customers"]
+    why = " ".join(str(row["reasons"]) for row in lost)
+    assert all(said in why for said in ("'INVALID'", "customer_id is NULL", "account_id is NULL"))
+    assert any("INVALID" in row["payload"] for row in lost)
+
+
+def test_the_files_of_somebody_else_give_what_they_should(bank: Any) -> None:
+    theirs(bank)
+    bank("run")
+    summary = bank.rows("SELECT * EXCLUDE (calculated_at) FROM marts.account_summary ORDER BY account_id")
+    assert {row["account_id"]: (row["interest_rate_pct"], row["annual_interest_amount"]) for row in summary} == {
+        "A004": (1.0, 95), "A007": (2.5, 875), "A010": (2.5, 1500), "A011": (1.5, 157.5), "A015": (2.5, 750),
+        "A016": (2.0, 300), "A017": (1.0, 80), "A018": (2.5, 550), "A020": (2.0, 360), "A021": (2.5, 625),
+    }  # fmt: skip
+    told = report(bank)
+    orphans = [each for each in told["warnings"] if each["test"] == "customer is known"]
+    assert [each["failing"] for each in orphans] == [6], "their customers are set apart or were never sent"
+    for relation in told["relations"]:
+        accounting = relation["accounting"]
+        assert accounting is None or accounting["adds_up"], relation
+
+
+def test_what_is_corrected_comes_back_by_itself(bank: Any) -> None:
+    bank("run")
+    shutil.copytree(bank.cwd / "day2", bank.cwd / "inbox", dirs_exist_ok=True)
+    bank("run")
+    assert HELD["example"].items() - reasons(bank).items() == {
+        ("H005", "balance is an amount"), ("900004", "loan is yes or no"),
+    }  # fmt: skip
+    assert reasons(bank).items() <= HELD["example"].items()
+    assert bank.rows("SELECT * FROM marts.account_summary WHERE account_id = 'H005'")[0]["customer_id"] == 900004
+
+
+def test_more_than_forty_checks_over_five_layers(bank: Any) -> None:
+    bank("run")
+    told = report(bank)
+    assert [layer["layer"] for layer in told["layers"]] == [
+        "source", "staging", "snapshots", "intermediate", "marts",
+    ]  # fmt: skip
+    assert all(layer["relations_with_tests"] == layer["relations"] for layer in told["layers"])
+    assert told["summary"]["total_tests"] >= 40
+    assert (told["summary"]["failed"], told["summary"]["not_evaluated"]) == (0, 0)
+    assert set(told["dimensions"]) == {
+        "completeness", "accuracy", "consistency", "timeliness", "uniqueness", "validity",
+    }  # fmt: skip
+    assert all(layer["score"] == 100 for layer in told["layers"] if layer["layer"] in {"snapshots", "marts"})
+    quarantined = {each["relation"]: each["quarantined"] for each in told["relations"] if each["quarantined"]}
+    assert quarantined == {"source.customers": 2, "source.accounts": 1, "staging.customers": 6, "staging.accounts": 9}
+    page = (bank.cwd / "data/dev/reports/latest.html").read_text()
+    assert "Tess Vogel" not in page, "a name of somebody is in the report"
+
+
+def test_a_file_that_was_cut_off_is_not_published(bank: Any) -> None:
+    bank("run")
+    before = bank.rows("FROM marts.account_summary ORDER BY account_id")
+    whole = (bank.cwd / "day2" / "accounts_20261118.csv").read_text().splitlines(keepends=True)
+    (bank.cwd / "inbox" / "accounts_20261118.csv").write_text("".join(whole[:20]))
+    done = bank("run", code=3)
+    assert "row_count" in done.out and "expected at most 50 % fewer" in done.out, done.out
+    assert bank.rows("FROM marts.account_summary ORDER BY account_id") == before
+    assert [each["test"] for each in report(bank)["failures"]] == ["row_count"]
+
+
+def test_when_half_of_it_is_wrong_nothing_is_published(bank: Any) -> None:
+    bank("run")
+    before = bank.rows("FROM marts.account_summary ORDER BY account_id")
+    text = (bank.cwd / "day2" / "accounts_20261118.csv").read_text()
+    (bank.cwd / "inbox" / "accounts_20261118.csv").write_text(
+        text.replace(",Savings", ",Gold").replace(",savings", ",")
+    )
+    done = bank("run", code=3)
+    assert "QUARANTINE_LIMIT" in done.out, done.out
+    assert bank.rows("FROM marts.account_summary ORDER BY account_id") == before
+    assert [each["problems"][0]["code"] for each in report(bank)["errors"]] == ["QUARANTINE_LIMIT"]
