@@ -23,6 +23,7 @@ from benchmarks import (
     memory,
     models,
     peers,
+    quarantine,
     startup,
     statements,
     units,
@@ -38,6 +39,7 @@ ALL = {
     "statements": statements,
     "units": units,
     "history": history,
+    "quarantine": quarantine,
 }
 NAMED = {"daily": daily, "peers": peers}
 
@@ -55,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--smallest-json", type=int, default=memory.JSON_ROWS, help="memory: smallest NDJSON (default %(default)s)"
     )
     parser.add_argument("--people", type=int, default=history.ROWS, help="history: rows (default %(default)s)")
+    parser.add_argument("--kept", type=int, default=quarantine.ROWS, help="quarantine: rows (default %(default)s)")
     parser.add_argument("--times", type=int, default=3, help="how many rounds of each (default %(default)s)")
     measure.common(parser)
     given = parser.parse_args(arguments)

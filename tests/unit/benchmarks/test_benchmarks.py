@@ -11,7 +11,22 @@ from typing import Any
 import pytest
 
 REPOSITORY = Path(__file__).parents[3]
-TINY = ["--times", "1", "--orders", "300", "--rows", "300", "--models", "6", "--smallest", "50", "--smallest-json", "9"]
+TINY = [
+    "--times",
+    "1",
+    "--orders",
+    "300",
+    "--rows",
+    "300",
+    "--models",
+    "6",
+    "--smallest",
+    "50",
+    "--smallest-json",
+    "9",
+    "--kept",
+    "200",
+]
 KEYS = {
     "startup": {"help_cpu_s", "version_cpu_s", "status_cpu_s", "run_unchanged_cpu_s", "python_alone_cpu_s"},
     "models": {"plan_cpu_s", "run_unchanged_cpu_s", "run_one_changed_cpu_s", "run_all_warm_cpu_s", "ratio_warm"},
@@ -19,6 +34,7 @@ KEYS = {
     "layers": {"penstock_cpu_s", "ratio_to_by_hand", "ratio_to_by_hand_unordered", "ratio_to_naive"},
     "units": {"tests_cold_cpu_s", "tests_cpu_s", "one_changed_cpu_s", "with_steps_cpu_s"},
     "memory": {"csv_50_rows_mib", "csv_800_rows_mib", "ndjson_9_rows_mib", "ndjson_growth_for_four_times_the_rows"},
+    "quarantine": {"200_rows_with_checks_cpu_s", "800_rows_without_cpu_s", "checks", "changed_rows"},
 }
 
 
