@@ -70,7 +70,7 @@ def _equation(result: StepResult) -> list[str]:
     parts = [f"{sums[key]:,} {key}" for key in ("published", "quarantined", "filtered") if key in sums]
     if not sums["quarantined"] and not sums.get("filtered"):
         return []
-    what = "rows in" if "filtered" in sums else "rows of its SQL, which groups or joins,"
+    what = "rows in" if "filtered" in sums else "rows made (it groups, joins or is Python)"
     return [f"  {result.target}: {sums['rows_in']:,} {what} = {' + '.join(parts)}"]
 
 

@@ -136,7 +136,7 @@ def test_rows_in_are_published_set_apart_or_filtered(shop: Any, capsys: pytest.C
     write_report(report, as_json=False)
     told = capsys.readouterr().out
     assert "bus.m: 6 rows in = 2 published + 3 quarantined + 1 filtered" in told
-    assert "serv.sums: 2 rows of its SQL, which groups or joins, = 0 published + 2 quarantined" in told
+    assert "serv.sums: 2 rows made (it groups, joins or is Python) = 0 published + 2 quarantined" in told
     orders(shop, *ROWS, "100,2026-11-04,1,a", "101,2026-11-04,1,a", "7,2026-11-04,-1,a", "8,2026-11-04,1,a")
     later = built(run(shop, 1)).accounting
     assert later.items() >= {"rows_in": 9, "published": 3, "quarantined": 4, "filtered": 2}.items()
