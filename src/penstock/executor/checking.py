@@ -102,8 +102,11 @@ def invalid(what: Checkable, checks: Sequence[Check], error: PenstockError) -> D
     suspects = written or list(checks)
     names = ", ".join(each.name for each in suspects)
     which = f"the check {names}" if len(suspects) == 1 else f"one of the checks {names}"
+    told = error.problem.message
+    if what.private is None or what.private:  # the engine quotes the value it stumbled over
+        told = told.partition(":")[0]
     return DataError(
-        f"{what.relation}: {which} cannot be evaluated: {error.problem.message}",
+        f"{what.relation}: {which} cannot be evaluated: {told}",
         code="CHECK_INVALID",
         location=suspects[0].location,
         hint="write it so that no row makes it fail: TRY_CAST instead of CAST, `where` to leave rows out",

@@ -279,6 +279,12 @@ def test_a_check_that_a_row_makes_fail_is_named(shop: Any) -> None:
     report = run(shop)
     (problem,) = (problem for each in report.steps for problem in each.problems)
     assert (problem.code, str(problem.location)) == ("CHECK_INVALID", "models/bus/m.sql:4:5")
+    assert "'a'" in problem.message
+    model(shop, f"{cast}\npii: [kind]")
+    (private,) = (problem for each in run(shop).steps for problem in each.problems)
+    assert "Conversion Error" in private.message
+    assert "'a'" not in private.message
+    model(shop, cast)
     assert "the check number cannot be evaluated" in problem.message
     assert "TRY_CAST" in (problem.hint or "")
     orders(shop, "1,2026-11-01,10,7")
