@@ -12,6 +12,8 @@ from penstock.domain.relation import RelationName
 from penstock.domain.source import SourceTable
 from penstock.errors import Location, Problem
 
+SET_APART = "reasons"
+"""In expected rows of a quarantine: the names of the checks that have set the row apart."""
 FOLDER = "tests"
 """Of a project: where its unit tests are."""
 
@@ -44,7 +46,8 @@ class Expected:
     """What a model should give. `rows` None: nobody says which rows. `compared`: the columns that are, empty: all.
     `error`: the code or a part of the message of the error that should come instead of rows. `checks`: what should
     come of checks, by name: passed, failed, or how many rows fail. `tolerance`: how far two floating-point numbers may
-    be apart, beside a billionth of the larger. `quarantine`: rows that should be set apart."""
+    be apart, beside a billionth of the larger. `quarantine`: rows that should be set apart; `apart`: the columns of
+    them that are compared, empty: all."""
 
     location: Location
     rows: Fixture | None = None
@@ -55,6 +58,7 @@ class Expected:
     error_text: str | None = None
     checks: Mapping[str, str | int] = field(default_factory=dict)
     quarantine: Fixture | None = None
+    apart: tuple[str, ...] = ()
 
     @property
     def is_error(self) -> bool:

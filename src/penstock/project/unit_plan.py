@@ -166,14 +166,26 @@ class Fitting:
             )
 
     def _checks(self, test: UnitTest, model: Model) -> Model:
-        """The model with the checks that the test asks about, each of which only tells what it finds."""
-        asked = {name for each in (test.expected, *(step.expected for step in test.steps)) for name in each.checks}
+        """The model with the checks that the test asks about, each of which only tells what it finds; and with those
+        that set rows apart, where it says which rows should be."""
+        stages = (test.expected, *(step.expected for step in test.steps))
+        asked = {name for each in stages for name in each.checks}
         known = {check.name: check for check in model.checks}
         for name in sorted(asked - known.keys()):
             hint = did_you_mean(name, known, f"its checks: {', '.join(known) or 'none'}")
             self._problems.add("TEST_INVALID", f"{model.relation} has no check {name!r}", test.location, hint)
-        checks = tuple(replace(each, on_fail="warn") for each in model.checks if each.name in asked)
-        return replace(model, checks=checks, contract=None)
+        apart = set()
+        if any(each.quarantine is not None for each in stages):
+            apart = {check.name for check in model.checks if check.on_fail == "quarantine"}
+            if not apart:
+                message = f"{model.relation} has no check that sets rows apart, and rows are expected to be"
+                self._problems.add("TEST_INVALID", message, test.location, "`on_fail: quarantine` does so")
+        checks = tuple(
+            each if each.name in apart else replace(each, on_fail="warn")
+            for each in model.checks
+            if each.name in asked | apart
+        )
+        return replace(model, checks=checks, contract=None, max_quarantined=None)
 
     def _expectation(self, test: UnitTest, expected: Expected) -> None:
         shape = self._shapes.get(test.model, Shape({}))

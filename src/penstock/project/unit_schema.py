@@ -72,7 +72,7 @@ class StepSpec(Closed):
     expect: Expectation = None
     expect_error: Failure | None = None
     expect_checks: dict[str, Verdict] = {}
-    expect_quarantine: Rows = None
+    expect_quarantine: Expectation = None
     mode: Mode | None = None
 
 
@@ -88,7 +88,7 @@ class UnitTestSpec(Closed):
     expect: Expectation = None
     expect_error: Failure | None = None
     expect_checks: dict[str, Verdict] = {}
-    expect_quarantine: Rows = None
+    expect_quarantine: Expectation = None
     steps: list[StepSpec] = []
 
 

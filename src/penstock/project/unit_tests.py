@@ -155,20 +155,8 @@ class _Reader:
         code, text = (failure.code, failure.message) if failure is not None else (None, None)
         if text is not None and code is None and text.isupper() and " " not in text:
             code, text = text, None
-        quarantine = spec.expect_quarantine
-        checks = self.checks(spec.expect_checks, (*base, "expect_checks"))
-        kept = self.rows(quarantine, (*base, "expect_quarantine")) if quarantine is not None else None
-        if not isinstance(spec.expect, dict):
-            rows = (
-                inline(spec.expect, self.document, (*base, "expect"), self.problems)
-                if spec.expect is not None
-                else None
-            )
-            return Expected(place, rows, error_code=code, error_text=text, checks=checks, quarantine=kept)
-        own = validate(ExpectationSpec, spec.expect, self.document, (*base, "expect"), self.problems)
-        if own is None:
-            return Expected(place)
-        rows = self.source(spec.expect, own.csv, own.file, (*base, "expect"))
+        rows, own = self.wished(spec.expect, (*base, "expect"))
+        apart, of_apart = self.wished(spec.expect_quarantine, (*base, "expect_quarantine"))
         return Expected(
             place,
             rows,
@@ -177,9 +165,21 @@ class _Reader:
             tolerance=float(own.tolerance),
             error_code=code,
             error_text=text,
-            checks=checks,
-            quarantine=kept,
+            checks=self.checks(spec.expect_checks, (*base, "expect_checks")),
+            quarantine=apart,
+            apart=tuple(of_apart.columns),
         )
+
+    def wished(self, raw: Any, base: Path) -> tuple[Fixture | None, ExpectationSpec]:
+        """Rows that are expected, and what is said of them beside."""
+        if raw is None:
+            return None, ExpectationSpec()
+        if not isinstance(raw, dict):
+            return inline(raw, self.document, base, self.problems), ExpectationSpec()
+        own = validate(ExpectationSpec, raw, self.document, base, self.problems)
+        if own is None:
+            return None, ExpectationSpec()
+        return self.source(raw, own.csv, own.file, base), own
 
     def checks(self, raw: Mapping[str, Any], base: Path) -> dict[str, str | int]:
         for name, value in raw.items():

@@ -521,6 +521,61 @@ def _checks(folder: Any) -> Any:
     return load(folder.root).models[0].checks
 
 
+APART = """/*---
+key: id
+checks:
+  - positive: {column: amount, on_fail: quarantine, name: amount_positive}
+  - accepted_values: {column: region, values: [north, south], on_fail: quarantine, name: region_known}
+  - row_count: {min: 100}
+quarantine: {max: 1%}
+---*/
+SELECT id, region, amount FROM raw.orders"""
+DIRTY = """
+    given:
+      raw.orders:
+        - {id: 1, region: north, amount: 1}
+        - {id: 2, region: west, amount: -1}
+        - {id: 3, region: south, amount: -3}
+"""
+
+
+def test_rows_that_are_set_apart_can_be_expected(shop: Any) -> None:
+    shop.write("models/stg/totals.sql", APART)
+    rows = "    expect: {columns: [id], rows: [{id: 1}]}\n"
+    apart = """
+    expect_quarantine:
+      - {id: 2, region: west, amount: -1, reasons: [region_known, amount_positive]}
+      - {id: 3, region: south, amount: -3, reasons: [amount_positive]}
+"""
+    passes(shop, DIRTY + rows + apart)
+    passes(shop, DIRTY + rows + "    expect_quarantine: {columns: [id], rows: [{id: 2}, {id: 3}]}")
+    found = fails(shop, DIRTY + rows + apart.replace("[region_known, amount_positive]", "[region_known]"))
+    assert found.message == "expected 2 rows set apart, found 2 rows, 1 differs"
+    assert found.differences[0].changed == ("reasons",)
+    assert "1 not expected" in fails(shop, DIRTY + "    expect_quarantine: {columns: [id], rows: [{id: 2}]}").message
+    # without being asked, a test leaves checks out
+    passes(shop, DIRTY + "    expect: {columns: [id], rows: [{id: 1}, {id: 2}, {id: 3}]}")
+    passes(shop, DIRTY + "    expect_checks: {amount_positive: 2}")
+
+
+def test_rows_come_out_of_quarantine_step_by_step(shop: Any) -> None:
+    shop.write("models/stg/totals.sql", APART)
+    made = passes(
+        shop,
+        DIRTY + "    steps:\n"
+        "      - update: {raw.orders: [{id: 3, amount: 3}]}\n        mode: maintained\n"
+        "        expect: {columns: [id], rows: [{id: 1}, {id: 3}]}\n"
+        "        expect_quarantine:\n          columns: [id, reasons]\n"
+        "          rows: [{id: 2, reasons: [amount_positive, region_known]}]\n"
+        "      - delete: {raw.orders: [{id: 2}]}\n        expect_quarantine: []\n",
+    )
+    assert made.made[1].mode == "maintained"
+
+
+def test_a_quarantine_is_expected_only_of_models_that_have_one(shop: Any) -> None:
+    assert "no check that sets rows apart" in refused(shop, GIVEN + "    expect_quarantine: []")[0][2]
+
+
 # What cannot be understood
 
 
