@@ -48,6 +48,7 @@ def _loaded(step: LoadStep, work: Work) -> Outcome:
     return _outcome(len(waiting), (total, number, rows, checks))
 
 
+REBUILD = "rebuild"
 _Loaded = tuple[Counts, int | None, int, tuple[CheckResult, ...]]
 """What came of the rows, the commit (None: no row changed), the current rows, what came of the checks."""
 
@@ -116,7 +117,8 @@ def _load(step: LoadStep, batches: Sequence[Manifest], work: Work, *, again: boo
 
 
 def _is_aged(table: SourceTable, batch: Manifest, work: Work) -> bool:
-    """Whether a batch came before the contract's columns and mode were agreed upon."""
+    """Whether a batch came before the contract's columns and mode were agreed upon. Where nobody knows any more when
+    that was, a rebuild believes that it did: what was once loaded has to come back."""
     if table.contract is None:
         return False
     contract, since = table.contract, None
@@ -125,7 +127,7 @@ def _is_aged(table: SourceTable, batch: Manifest, work: Work) -> bool:
             break
         since = held.since
     if since is None:
-        return batch.id in work.ledger.loaded
+        return batch.id in work.ledger.loaded or work.command == REBUILD
     return batch.processing_ts < datetime.fromisoformat(since).replace(tzinfo=UTC)
 
 

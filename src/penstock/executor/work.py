@@ -80,6 +80,7 @@ class Work:
         compilers: Callable[[Reach, Catalogue], Compiler] | None = None,
     ) -> None:
         self.run = run
+        self.command = command
         self.root = root
         self.home = home
         self.landing = landing

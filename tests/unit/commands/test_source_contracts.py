@@ -286,7 +286,11 @@ def test_a_rebuild_restores_what_was_let_through_by_an_earlier_contract(folder: 
     expected = raw(folder)
     assert folder.project.rebuild().exit_code == 0
     assert raw(folder) == expected
+    (folder.root / "data/dev/contracts.jsonl").unlink()  # with nothing but the landing
+    assert folder.project.rebuild().exit_code == 0
+    assert raw(folder) == expected
     folder.write("inbox/orders3.csv", "id,region,amount,note\n5,west,7,hello\n")
+    assert "note VARCHAR is not part of it" in stopped(folder)
     assert "note VARCHAR is not part of it" in stopped(folder)
 
 

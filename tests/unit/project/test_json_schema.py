@@ -111,6 +111,9 @@ def test_a_good_project_fits(write: Callable[..., Path]) -> None:
             "[{insert: {r.x: {file: a.csv, columns: {a: int}}}, mode: maintained, expect_error: {code: X}}]}}",
         ),
         ("model", "owner: a\ntags: x\nkey: [a]\nmaterialization: append"),
+        ("model", "contract: {version: 2, mode: strict, columns: {a: bigint, b: {type: 'int[]', nullable: false}}}"),
+        ("source", "tables: {t: {path: a, extract: append, contract: {columns: {a: {type: int, default: 0}}}}}"),
+        ("export", "exports: {e: {format: csv, relation: serv.a@2, path: a.csv}}"),
     ],
 )
 def test_what_is_good(kind: str, text: str) -> None:
@@ -140,6 +143,10 @@ def test_what_is_good(kind: str, text: str) -> None:
         ("export", "exports: {e: {format: csv, relation: a.b, path: a, pivot: {}}}", "/exports/e/pivot"),
         ("model", "ownr: a", "/ownr"),
         ("model", "materialization: views", "/materialization"),
+        ("model", "contract: {columns: {a: {typ: int}}}", "/contract/columns/a"),
+        ("model", "contract: {columns: {a: int}, mode: loose}", "/contract/mode"),
+        ("source", "tables: {t: {path: a, extract: append, contract: {version: 1}}}", "/tables/t/contract/columns"),
+        ("export", "exports: {e: {format: csv, relation: serv.a@x, path: a.csv}}", "/exports/e/relation"),
     ],
 )
 def test_what_an_editor_should_show(kind: str, text: str, found: str) -> None:
