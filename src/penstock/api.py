@@ -14,6 +14,10 @@ from penstock.commands.export import export
 from penstock.commands.history import history
 from penstock.commands.land import land
 from penstock.commands.plan import plan
+from penstock.commands.quarantine import quarantine_list, quarantine_log, quarantine_show
+from penstock.commands.quarantine_discard import quarantine_discard
+from penstock.commands.quarantine_fix import quarantine_fix
+from penstock.commands.quarantine_replay import quarantine_replay
 from penstock.commands.query import query
 from penstock.commands.rebuild import rebuild
 from penstock.commands.report import report
@@ -26,6 +30,7 @@ from penstock.commands.verify import verify
 from penstock.domain.check_result import Checked
 from penstock.domain.plan import Plan
 from penstock.domain.quality import QualityReport
+from penstock.domain.quarantined import Decision, Discard, Fixed, Quarantined, QuarantinedRow
 from penstock.domain.rows import Rows
 from penstock.domain.run import RunReport
 from penstock.domain.unit_test import UnitReport
@@ -180,6 +185,75 @@ class Project:
     def check(self, *select: str, wait: float = 10.0, now: datetime | None = None) -> Checked:
         """Evaluate the checks of what is selected (nothing given: of everything) over what is published."""
         return check(self.where, select, environment=self.environment, wait=wait, now=now)
+
+    def quarantine_list(self, *select: str, wait: float = 10.0) -> tuple[Quarantined, ...]:
+        """What is set apart of each relation, counted by reason."""
+        return quarantine_list(self.where, select, environment=self.environment, wait=wait)
+
+    def quarantine_show(
+        self,
+        relation: str,
+        *,
+        limit: int | None = None,
+        reason: str | None = None,
+        discarded_too: bool = False,
+        wait: float = 10.0,
+    ) -> tuple[QuarantinedRow, ...]:
+        """Rows set apart of a relation, values of pii columns replaced. `reason`: text that a reason has in it."""
+        return quarantine_show(
+            self.where,
+            relation,
+            environment=self.environment,
+            limit=limit,
+            reason=reason,
+            discarded_too=discarded_too,
+            wait=wait,
+        )
+
+    def quarantine_fix(
+        self,
+        relation: str,
+        row: str,
+        changes: Mapping[str, str | None],
+        *,
+        why: str,
+        by: str | None = None,
+        wait: float = 0.0,
+        now: datetime | None = None,
+    ) -> Fixed:
+        """Land a correction of one row; values as the source would send them, None: NULL. The next run loads it."""
+        return quarantine_fix(
+            self.where, relation, row, changes, environment=self.environment, why=why, by=by, wait=wait, now=now
+        )
+
+    def quarantine_discard(
+        self,
+        relation: str,
+        *rows: str,
+        why: str,
+        by: str | None = None,
+        wait: float = 0.0,
+        now: datetime | None = None,
+    ) -> Discard:
+        """Show and count these rows no more. Nothing is removed."""
+        return quarantine_discard(
+            self.where, relation, rows, environment=self.environment, why=why, by=by, wait=wait, now=now
+        )
+
+    def quarantine_replay(
+        self,
+        relation: str | None = None,
+        *,
+        emit: Emit | None = None,
+        wait: float = 0.0,
+        now: datetime | None = None,
+    ) -> RunReport:
+        """Judge again what is set apart, and load corrections. Sources are not asked."""
+        return quarantine_replay(self.where, relation, environment=self.environment, emit=emit, wait=wait, now=now)
+
+    def quarantine_log(self, relation: str | None = None) -> tuple[Decision, ...]:
+        """Every fix and discard, with who, when and why."""
+        return quarantine_log(self.where, relation, environment=self.environment)
 
     def query(self, sql: str, *, limit: int | None = None, wait: float = 10.0) -> Rows:
         """Unlike on the command line, all rows are given unless `limit` says otherwise."""

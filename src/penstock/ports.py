@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from penstock.domain.batch import Extract, Manifest, Pending
 from penstock.domain.export import Export
+from penstock.domain.quarantined import Discard
 from penstock.domain.relation import Column, RelationName
 from penstock.domain.rows import Rows
 from penstock.domain.run import RunReport, StepResult
@@ -103,8 +104,8 @@ class Engine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ExtractRequest:
-    """`previous`: every batch of this table, oldest first. `staging`: an empty folder to write to, on the landing's
-    file system. `root`: the folder the source's paths are relative to. `now`: UTC."""
+    """`previous`: every batch of this table that the source gave, oldest first. `staging`: an empty folder to write
+    to, on the landing's file system. `root`: the folder the source's paths are relative to. `now`: UTC."""
 
     table: SourceTable
     root: Path
@@ -151,6 +152,12 @@ class Landing(Protocol):
         """The batch's data file, its sha256 checked. Raises StateError when it is missing or differs."""
 
     def lock(self, locked_for: str, wait: float = 0.0) -> AbstractContextManager[None]: ...
+
+    def discard(self, discard: Discard) -> None:
+        """Note for good that a person has discarded rows that were set apart."""
+
+    def discards(self, relation: RelationName | None = None) -> tuple[Discard, ...]:
+        """What was discarded of one relation, or of all, in order."""
 
     def stamp(self) -> str:
         """A cheap fingerprint of what is landed."""

@@ -60,7 +60,7 @@ def _rows_apart(results: list[StepResult]) -> None:
     if lines:
         write("\n".join(["where rows went:", *lines]))
         if any(result.accounting.get("quarantined") for result in results):
-            write('  see them: penstock query "SELECT relation, reasons, payload FROM _penstock.quarantine"')
+            write("  see them: penstock quarantine list")
         write("")
 
 

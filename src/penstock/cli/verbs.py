@@ -19,6 +19,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "verify": ("penstock.cli.verify:verify", "Recompute relations and compare; name the rows that differ."),
     "check": ("penstock.cli.check:check", "Evaluate checks over what is published; show rows that fail."),
     "contract": ("penstock.cli.contract:contract", "What relations promise; what a change would break."),
+    "quarantine": ("penstock.cli.quarantine:quarantine", "Rows set apart: list, show, fix, discard, replay, log."),
     "status": ("penstock.cli.status:status", "Each relation: rows, last commit, age, owner, state."),
     "history": ("penstock.cli.history:history", "The runs so far, or the steps of one run."),
     "report": ("penstock.cli.quality:report", "How the data stands by its checks: scores, failures, trends, a page."),

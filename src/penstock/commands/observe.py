@@ -7,7 +7,7 @@ from hashlib import sha256
 
 from penstock import __version__
 from penstock.commands.workspace import Workspace
-from penstock.domain.batch import Pending
+from penstock.domain.batch import Pending, extracts
 from penstock.domain.ledger import Ledger
 from penstock.domain.relation import RelationName
 from penstock.domain.source import SourceTable
@@ -26,7 +26,8 @@ def observe(space: Workspace, ledger: Ledger, *, sources: bool = True) -> Observ
         if not sources:
             continue
         try:
-            pending[table.id] = space.reader(table).pending(table, space.roots[table.source], batches[table.id])
+            previous = extracts(batches[table.id])
+            pending[table.id] = space.reader(table).pending(table, space.roots[table.source], previous)
         except PenstockError as error:
             unreachable[table.id] = error.problem.message
     return Observed(ledger, batches, pending, unreachable, _present(space), _contracts(space))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -21,10 +22,25 @@ class SourceFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Correction:
+    """What a person says that a row of the source ought to be. `row`: the id of the row that is corrected, `batch`
+    where it was seen last, `payload` as it was received and `key` the texts of its key there (none without a key);
+    `by` and `why`: the person and the reason."""
+
+    row: str
+    batch: str
+    payload: str
+    by: str
+    why: str
+    key: tuple[str | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Extract:
     """What a reader hands to the landing: a Parquet file in the staging folder, not yet a batch.
 
-    `cursor_from` and `cursor_to` are the bounds of an extract by cursor column, as text.
+    `cursor_from` and `cursor_to` are the bounds of an extract by cursor column, as text. `correction`: it is no extract
+    but what a person says of one row, and holds that row.
     """
 
     data: Path
@@ -33,6 +49,7 @@ class Extract:
     files: tuple[SourceFile, ...] = ()
     cursor_from: str | None = None
     cursor_to: str | None = None
+    correction: Correction | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +74,17 @@ class Manifest:
     files: tuple[SourceFile, ...] = ()
     cursor_from: str | None = None
     cursor_to: str | None = None
+    correction: Correction | None = None
 
     @property
     def id(self) -> str:
         """`shop.orders/000001`, unique in an environment."""
         return f"{self.source}.{self.table}/{self.seq:06d}"
+
+
+def extracts(batches: Iterable[Manifest]) -> tuple[Manifest, ...]:
+    """The batches that a source gave, without corrections: where the next extract begins is read from these."""
+    return tuple(batch for batch in batches if batch.correction is None)
 
 
 @dataclass(frozen=True, slots=True)

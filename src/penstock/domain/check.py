@@ -70,3 +70,13 @@ class Check:
     sql: str = ""
     line: int = 1
     incidents: tuple[Incident, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A check of single rows that sets rows apart, as SQL on the columns of one row. `fails`: the condition that a row
+    is set apart, never NULL; `reason`: the text that says why, never NULL; `columns`: those the check is about."""
+
+    fails: str
+    reason: str
+    columns: tuple[str, ...]

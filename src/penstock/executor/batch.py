@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from penstock.domain.batch import Manifest
+from penstock.domain.check_result import CheckResult
 from penstock.domain.column_type import is_same
 from penstock.domain.relation import Column
 from penstock.domain.source import ExtractKind, SourceTable
-from penstock.errors import DataError
+from penstock.errors import DataError, UserError
+from penstock.executor import held
 from penstock.executor.conforming import conformed
-from penstock.executor.ledger import QUARANTINE
-from penstock.materializations import history, maintain, versions
+from penstock.executor.held import Landed
+from penstock.materializations import history, judgement, maintain, versions
 from penstock.ports import Session
 from penstock.quoting import identifier, literal
 
@@ -53,7 +55,8 @@ class Loading:
     `log` is told which row images left (-1) and entered (+1) a table that was there, as FROM items with columns of
     these names; `widen`, before that, which columns it is about to be given. `readers` gives the models that read
     columns of these names. `aged`: whether a batch is older than the contract of its table. `retype` is told of a
-    column that is about to be given another type."""
+    column that is about to be given another type. `landed`: all that is landed of the table.
+    `told` gets what came of the checks that set rows apart."""
 
     session: Session
     run: str
@@ -63,6 +66,8 @@ class Loading:
     readers: Callable[[Sequence[str]], Sequence[str]] = lambda names: ()
     aged: Callable[[Manifest], bool] = lambda batch: False
     retype: Callable[[Column], None] = lambda column: None
+    landed: Landed = field(default_factory=Landed)
+    told: list[CheckResult] = field(default_factory=list)
 
 
 def load_batch(table: SourceTable, batch: Manifest, data: str, loading: Loading, *, present: bool) -> Counts:
@@ -75,6 +80,7 @@ def load_batch(table: SourceTable, batch: Manifest, data: str, loading: Loading,
     before = _stored_columns(table, session) if present else None
     found = session.describe(f"SELECT * EXCLUDE (file_row_number) FROM {landed}")
     strangers: Sequence[str] = ()
+    received = tuple(column.name for column in found)
     if table.contract is not None:
         form = conformed(
             table, table.contract, batch.id, found, before or (), readers=loading.readers, aged=loading.aged(batch)
@@ -99,8 +105,13 @@ def load_batch(table: SourceTable, batch: Manifest, data: str, loading: Loading,
         full=batch.extract is ExtractKind.FULL,
         rows=batch.rows,
         strangers=strangers,
+        corrects=batch.correction.row if batch.correction else None,
+        received=received,
     )
-    counts = _apply(coming, before, () if present else _dense(coming, data, session), loading)
+    coming = held.judged(held.corrected(coming, found, session, loading.landed), loading.landed)
+    counts = _apply(coming, before, () if present else _dense(coming, data, session), loading, _received(batch))
+    if coming.landed == held.REPLACED:
+        session.execute(f"DROP TABLE {held.REPLACED}")
     session.execute(
         "INSERT INTO _penstock.batches VALUES (?, ?, ?, CAST(? AS TIMESTAMP), ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (batch.id, str(table.relation), batch.sha256, at, *counts.as_dict().values(), loading.run, loading.now),
@@ -118,6 +129,12 @@ def _retyped(
         loading.session.execute(f"ALTER TABLE {history.stored(table)} ALTER COLUMN {name} TYPE {column.type}")
     types = {column.name.lower(): column.type for column in wider}
     return before and tuple(Column(each.name, types.get(each.name.lower(), each.type)) for each in before)
+
+
+def _received(batch: Manifest) -> str:
+    """SQL of the key, as it was received, of the row that a correction corrects."""
+    key = batch.correction.key if batch.correction else ()
+    return f"[{', '.join('NULL' if value is None else literal(value) for value in key)}]::VARCHAR[]"
 
 
 def _check_key(table: SourceTable, batch: Manifest, found: Sequence[Column]) -> None:
@@ -151,20 +168,16 @@ def _dense(coming: history.Incoming, data: str, session: Session) -> Collection[
 
 
 def _apply(
-    coming: history.Incoming, before: tuple[Column, ...] | None, dense: Collection[str], loading: Loading
+    coming: history.Incoming,
+    before: tuple[Column, ...] | None,
+    dense: Collection[str],
+    loading: Loading,
+    received: str,
 ) -> Counts:
     session = loading.session
-    rows_in, no_key, bad, keys = session.query(history.census(coming)).rows[0]
-    counts = Counts(rows_in=rows_in)
-    clean = not (no_key or bad or keys != rows_in)
-    if not clean and not session.execute(history.suspects(coming, double=keys + no_key != rows_in)):
-        clean = True
-        session.execute(f"DROP TABLE {history.SUSPECTS}")
-    if not clean:
-        for statement in history.judge(coming):
-            session.execute(statement)
-        counts.quarantined, counts.duplicates = session.query(history.verdict(coming)).rows[0]
-        session.execute(history.held_back(coming, QUARANTINE), (loading.run, loading.now))
+    counts, clean = _judge(coming, loading)
+    rows_in = counts.rows_in
+    held.settle(coming, session, (loading.run, loading.now), held=not clean, received=received)
     rows = history.source(coming, judged=not clean)
     good = rows_in - counts.quarantined - counts.duplicates
     if coming.table.effective:
@@ -194,6 +207,35 @@ def _apply(
         names = [column.name for column in before] if before else coming.names
         session.execute(history.current_view(coming.table, names))
     return counts
+
+
+def _judge(coming: history.Incoming, loading: Loading) -> tuple[Counts, bool]:
+    """Count the rows of a batch; those that are held back, if there are any, are then in BATCH. Gives whether there is
+    nothing to be looked at twice."""
+    session = loading.session
+    later = () if coming.table.key else loading.landed.corrected.get(coming.batch, ())
+    try:
+        rows_in, no_key, bad, keys = session.query(judgement.census(coming)).rows[0]
+        counts = Counts(rows_in=rows_in)
+        if not (no_key or bad or keys != rows_in or later):
+            loading.told.extend(held.results(coming, None, rows_in))
+            return counts, True
+        ids = ", ".join(literal(each) for each in later)
+        also = f"SELECT file_row_number FROM {coming.landed} WHERE {judgement.row_id(coming)} IN ({ids})"
+        if not session.execute(judgement.suspects(coming, double=keys + no_key != rows_in, also=also if later else "")):
+            session.execute(f"DROP TABLE {history.SUSPECTS}")
+            loading.told.extend(held.results(coming, None, rows_in))
+            return counts, True
+        for statement in judgement.judge(coming, ids):
+            session.execute(statement)
+    except (UserError, DataError) as error:
+        if not coming.rules:
+            raise
+        raise held.invalid(coming.table, error) from error
+    counts.quarantined, counts.duplicates = session.query(judgement.verdict(coming)).rows[0]
+    loading.told.extend(held.results(coming, session, rows_in))
+    held.limit(coming, session, rows_in, counts.quarantined, loading.landed)
+    return counts, False
 
 
 def _new_versions(coming: history.Incoming, rows: str, good: int, counts: Counts, loading: Loading) -> None:

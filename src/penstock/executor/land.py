@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from penstock.domain.batch import extracts
 from penstock.domain.plan import LandStep
 from penstock.domain.run import Status
 from penstock.executor.work import Outcome, Work, unchanged
@@ -16,7 +17,7 @@ def land(step: LandStep, reader: SourceReader, work: Work) -> Outcome:
         work.landing_turn.held(),
         work.landing.staging(f"{work.run}-{table.id}") as staging,
     ):
-        previous = work.landing.batches(table.source, table.name)
+        previous = extracts(work.landing.batches(table.source, table.name))
         request = ExtractRequest(table, work.roots[table.source], previous, staging, work.started)
         landed = [work.landing.commit(table, extract, work.run, work.started) for extract in reader.extract(request)]
     if not landed:

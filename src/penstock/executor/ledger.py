@@ -16,12 +16,12 @@ from penstock.domain.ledger import Commit, Ledger, RelationKind
 from penstock.domain.relation import RelationName
 from penstock.errors import InternalError, PenstockError, StateError
 from penstock.failpoint import reach
-from penstock.materializations import changelog
+from penstock.materializations import changelog, entries
 from penstock.ports import Session, Warehouse
 from penstock.quoting import identifier
 
 SCHEMA = "_penstock"
-QUARANTINE = '"_penstock"."quarantine"'
+QUARANTINE = entries.ENTRIES
 VERSION = "3"
 UNKNOWN = "COMMIT_UNKNOWN"
 EVERY = 2**63 - 1
@@ -37,8 +37,8 @@ _TABLES = (
     "run VARCHAR NOT NULL, loaded_at TIMESTAMP NOT NULL)",
     "exports (export VARCHAR NOT NULL, fingerprint VARCHAR NOT NULL, path VARCHAR NOT NULL, rows BIGINT NOT NULL, "
     "run VARCHAR NOT NULL, exported_at TIMESTAMP NOT NULL)",
-    "quarantine (relation VARCHAR NOT NULL, batch VARCHAR NOT NULL, reasons VARCHAR[] NOT NULL, "
-    "payload VARCHAR NOT NULL, copies BIGINT NOT NULL, run VARCHAR NOT NULL, quarantined_at TIMESTAMP NOT NULL)",
+    f"quarantine ({entries.COLUMNS})",
+    f"corrections ({entries.CORRECTION_COLUMNS})",
     "logs (relation VARCHAR NOT NULL, since BIGINT NOT NULL)",
     "measures (relation VARCHAR NOT NULL, name VARCHAR NOT NULL, figures VARCHAR NOT NULL, run VARCHAR NOT NULL, "
     "measured_at TIMESTAMP NOT NULL)",
@@ -50,7 +50,13 @@ _UPGRADES = {
         f"ALTER TABLE {SCHEMA}.commits ADD COLUMN revision VARCHAR",
         f"CREATE TABLE IF NOT EXISTS {SCHEMA}.logs (relation VARCHAR NOT NULL, since BIGINT NOT NULL)",
     ),
-    "2": tuple(f"CREATE TABLE IF NOT EXISTS {SCHEMA}.{table}" for table in _TABLES),
+    "2": (
+        # Rows that were held back had no id: their tables are loaded again from landing.
+        f"UPDATE {SCHEMA}.commits SET fingerprint = '' WHERE relation IN (SELECT relation FROM {SCHEMA}.quarantine "
+        f"UNION SELECT relation || '_history' FROM {SCHEMA}.quarantine)",
+        f"DROP TABLE {SCHEMA}.quarantine",
+        *(f"CREATE TABLE IF NOT EXISTS {SCHEMA}.{table}" for table in _TABLES),
+    ),
 }
 """By the version they start from: additions only, so that each is made in one transaction and loses nothing."""
 

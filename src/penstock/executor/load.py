@@ -16,6 +16,7 @@ from penstock.executor.agreed import agreed
 from penstock.executor.batch import Counts, Loading, load_batch
 from penstock.executor.changelog import TableLog
 from penstock.executor.gate import gate
+from penstock.executor.held import Landed, merged
 from penstock.executor.ledger import Entry
 from penstock.executor.work import Outcome, Work, unchanged
 from penstock.failpoint import reach
@@ -34,14 +35,15 @@ def _loaded(step: LoadStep, work: Work) -> Outcome:
     loaded. When the table is declared otherwise than it was loaded, all of it is loaded again in one transaction."""
     batches = work.landing.batches(step.table.source, step.table.name)
     waiting = [batch for batch in batches if _is_new(batch, work)]
+    landed = Landed.of(batches, lambda batch: str(work.landing.data(batch)), lambda: _discarded(step.table, work))
     if step.reload:
-        return _outcome(len(batches), _load(step, batches, work, again=True))
+        return _outcome(len(batches), _load(step, batches, landed, work, again=True))
     if not waiting:
         return unchanged("every batch is loaded")
     total, number, rows = Counts(), None, 0
     checks: tuple[CheckResult, ...] = ()
     for batch in waiting:
-        counts, commit, rows, found = _load(step, (batch,), work, again=False)
+        counts, commit, rows, found = _load(step, (batch,), landed, work, again=False)
         total.add(counts)
         number = commit or number
         checks += found
@@ -76,7 +78,11 @@ def _is_new(batch: Manifest, work: Work) -> bool:
     return loaded is None
 
 
-def _load(step: LoadStep, batches: Sequence[Manifest], work: Work, *, again: bool) -> _Loaded:
+def _discarded(table: SourceTable, work: Work) -> frozenset[str]:
+    return frozenset(row for discard in work.landing.discards(table.relation) for row in discard.rows)
+
+
+def _load(step: LoadStep, batches: Sequence[Manifest], landed: Landed, work: Work, *, again: bool) -> _Loaded:
     """Batches in one transaction."""
     table, session = step.table, work.session
     files = [str(work.landing.data(batch)) for batch in batches]
@@ -87,6 +93,7 @@ def _load(step: LoadStep, batches: Sequence[Manifest], work: Work, *, again: boo
         there = not again and (table.stored in work.ledger.existing or table.stored in work.committer.numbers)
         log = TableLog(work, session, transaction, table.stored)
         present, total = there, Counts()
+        told: list[CheckResult] = []
         for batch, data in zip(batches, files, strict=True):
             loading = Loading(
                 session,
@@ -94,6 +101,8 @@ def _load(step: LoadStep, batches: Sequence[Manifest], work: Work, *, again: boo
                 work.now(),
                 readers=lambda names: work.reach.readers(table, names),
                 aged=lambda batch: _is_aged(table, batch, work),
+                landed=landed,
+                told=told,
             )
             if there:
                 loading = replace(loading, log=log.write, widen=log.widen, retype=log.retype)
@@ -102,9 +111,9 @@ def _load(step: LoadStep, batches: Sequence[Manifest], work: Work, *, again: boo
         reach("load.before_ledger")
         versions, rows = session.query(history.size(table)).rows[0]
         number = None
-        checks: tuple[CheckResult, ...] = ()
+        checks = merged(told)
         if total.changed or not there:
-            checks = gate(table, work, session, came=_came(table, batches[0]) if there else None)
+            checks += gate(table, work, session, came=_came(table, batches[0]) if there else None)
             entry = Entry(
                 table.stored, step.id, step.fingerprint, versions, {}, log.rows, logged=work.is_logged(table.stored)
             )
@@ -144,6 +153,7 @@ def _forget(step: LoadStep, batches: Sequence[Manifest], work: Work, session: Se
     for statement in history.drop(table, work.ledger.existing):
         session.execute(statement)
     loaded = ", ".join(["?"] * len(batches)) or "NULL"
+    session.execute("DELETE FROM _penstock.corrections WHERE relation = ?", (str(table.relation),))
     for ledger in ("batches", "quarantine"):
         session.execute(
             f"DELETE FROM _penstock.{ledger} WHERE relation = ? OR batch IN ({loaded})",

@@ -8,6 +8,8 @@ from datetime import datetime
 from pathlib import Path
 
 from penstock.domain.batch import Extract, Manifest
+from penstock.domain.quarantined import Discard
+from penstock.domain.relation import RelationName
 from penstock.domain.source import SourceTable
 from penstock.errors import InternalError
 
@@ -32,6 +34,12 @@ class EmptyLanding:
     @contextmanager
     def lock(self, locked_for: str, wait: float = 0.0) -> Iterator[None]:
         yield
+
+    def discard(self, discard: Discard) -> None:
+        raise _refused()
+
+    def discards(self, relation: RelationName | None = None) -> tuple[Discard, ...]:
+        return ()
 
     def stamp(self) -> str:
         return ""

@@ -24,11 +24,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from penstock.domain.batch import Extract, Manifest
-from penstock.domain.source import SourceTable
+from penstock.domain.quarantined import Discard
+from penstock.domain.relation import RelationName
+from penstock.domain.source import ExtractKind, SourceTable
 from penstock.embedded.filelock import held
 from penstock.errors import StateError, UserError
 from penstock.failpoint import reach
-from penstock.landing import durable
+from penstock.landing import discards, durable
 from penstock.landing.manifest import data_path, dump, load
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
@@ -101,7 +103,7 @@ class LocalLanding:
                 source=table.source,
                 table=table.name,
                 seq=seq,
-                extract=table.extract,
+                extract=_kind(table, extract),
                 processing_ts=processing_ts,
                 ingest_date=processing_ts.date(),
                 data=data,
@@ -113,6 +115,7 @@ class LocalLanding:
                 files=extract.files,
                 cursor_from=extract.cursor_from,
                 cursor_to=extract.cursor_to,
+                correction=extract.correction,
             )
             reach("land.staged")
             self._publish(extract.data, manifest)
@@ -164,6 +167,14 @@ class LocalLanding:
             shutil.rmtree(self.root / ".staging", ignore_errors=True)
             yield
 
+    def discard(self, discard: Discard) -> None:
+        """Note for good that a person has discarded rows. To be called while `lock()` is held."""
+        discards.write(self.root, discard)
+
+    def discards(self, relation: RelationName | None = None) -> tuple[Discard, ...]:
+        """What was discarded of one relation, or of all."""
+        return discards.read(self.root, relation)
+
     def stamp(self) -> str:
         """A fingerprint of names, sizes, times and inodes of every landed file. Reads no file."""
         digest = hashlib.sha256()
@@ -210,6 +221,12 @@ class LocalLanding:
             code="BATCH_MISSING",
             hint=_RESTORE,
         )
+
+
+def _kind(table: SourceTable, extract: Extract) -> ExtractKind:
+    """A correction of one row says nothing of the others, also where an extract is the whole table."""
+    corrects = extract.correction is not None and table.extract is ExtractKind.FULL
+    return ExtractKind.INCREMENTAL if corrects else table.extract
 
 
 def _own_folder(parent: Path) -> Path:

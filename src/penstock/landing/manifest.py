@@ -11,12 +11,14 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from penstock.domain.batch import Manifest, SourceFile
+from penstock.domain.batch import Correction, Manifest, SourceFile
 from penstock.domain.relation import Column
 from penstock.domain.source import ExtractKind
 from penstock.errors import StateError
 
 VERSION = 1
+CORRECTION = 2
+"""The version of a correction, which an older Penstock would take for an extract."""
 _FIELDS = frozenset(
     {
         "manifest",
@@ -38,6 +40,7 @@ _FIELDS = frozenset(
         "digest",
     }
 )
+_OF_CORRECTION = ("row", "batch", "payload", "by", "why", "key")
 _HINT = "put the file back as it was landed (from a backup); landed batches are never edited"
 
 
@@ -66,6 +69,9 @@ def dump(manifest: Manifest) -> bytes:
         "cursor_from": manifest.cursor_from,
         "cursor_to": manifest.cursor_to,
     }
+    if manifest.correction is not None:
+        fields["manifest"] = CORRECTION
+        fields["correction"] = {name: getattr(manifest.correction, name) for name in _OF_CORRECTION}
     fields["digest"] = _digest(fields)
     lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in fields.items())
     return f"{{\n{lines}\n}}\n".encode()
@@ -79,14 +85,16 @@ def load(text: bytes, path: Path) -> Manifest:
         raise _damaged(path, f"expected JSON, found something else ({error})") from None
     if not isinstance(fields, dict):
         raise _damaged(path, f"expected a JSON object, found {type(fields).__name__}")
-    if fields.get("manifest") != VERSION:
+    version = fields.get("manifest")
+    if version not in (VERSION, CORRECTION):
         raise StateError(
-            f"{path}: expected manifest version {VERSION}, found {fields.get('manifest')!r}",
+            f"{path}: expected manifest version {VERSION} or {CORRECTION}, found {version!r}",
             code="MANIFEST_VERSION",
             hint="a newer Penstock wrote this landing: upgrade, or use the landing that belongs to this version",
         )
-    if fields.keys() != _FIELDS:
-        wrong = ", ".join(sorted(fields.keys() ^ _FIELDS))
+    expected = _FIELDS | {"correction"} if version == CORRECTION else _FIELDS
+    if fields.keys() != expected:
+        wrong = ", ".join(sorted(fields.keys() ^ expected))
         raise _damaged(path, f"fields missing or unknown: {wrong}")
     digest = fields.pop("digest")
     if digest != _digest(fields):
@@ -121,7 +129,15 @@ def _manifest(fields: dict[str, Any]) -> Manifest:
         files=tuple(SourceFile(*file) for file in fields["files"]),
         cursor_from=fields["cursor_from"],
         cursor_to=fields["cursor_to"],
+        correction=_correction(fields["correction"]) if "correction" in fields else None,
     )
+
+
+def _correction(fields: dict[str, Any]) -> Correction:
+    if fields.keys() != set(_OF_CORRECTION):
+        raise ValueError("correction")
+    key = tuple(None if value is None else str(value) for value in fields["key"])
+    return Correction(**{name: str(fields[name]) for name in _OF_CORRECTION[:-1]}, key=key)
 
 
 def _digest(fields: dict[str, Any]) -> str:

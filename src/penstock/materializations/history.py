@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from penstock.domain.check import Rule
 from penstock.domain.ledger import RelationKind
 from penstock.domain.relation import Column, RelationName
 from penstock.domain.source import SourceTable
@@ -34,16 +35,14 @@ META_TYPES = {
     "_batch": "VARCHAR",
 }
 
-_WHOLE = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT"})
-_BITS_PER_ROW = 16
-_FEWEST_BITS, _MOST_BITS = 10, 29
-"""Exponents: from 128 bytes to 64 MiB for each thread."""
-
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
     """One landed batch as SQL. `landed` reads its data file (and gives `file_row_number`); `columns` are its columns as
-    they will be stored; `rows`, about how many there are. `strangers`: fields that no row may have."""
+    they will be stored; `rows`, about how many there are. `rules` set rows apart by what the columns hold when they are
+    typed, or by `absent` ones, which other batches have and this one has not; values of `private` columns are not told
+    (None: of no column). `corrects`: it is a correction of the row with that id. `received`: the columns that were
+    landed, where others are filled in. `strangers`: fields that no row may have."""
 
     table: SourceTable
     landed: str
@@ -52,6 +51,11 @@ class Incoming:
     processing_ts: str
     full: bool
     rows: int = 0
+    rules: tuple[Rule, ...] = ()
+    absent: tuple[Column, ...] = ()
+    private: tuple[str, ...] | None = ()
+    corrects: str | None = None
+    received: tuple[str, ...] = ()
     strangers: tuple[str, ...] = ()
 
     @property
@@ -101,144 +105,31 @@ def incoming(
     processing_ts: str,
     full: bool,
     rows: int = 0,
+    corrects: str | None = None,
+    received: tuple[str, ...] = (),
     strangers: Sequence[str] = (),
 ) -> Incoming:
     """The batch behind `landed` (a FROM item such as read_parquet('…')), typed by the table's declared columns."""
     declared = {column.name.lower(): column for column in table.columns}
     types = tuple(typed(column, declared.get(column.name.lower())) for column in found if column.name not in strangers)
-    return Incoming(table, landed, types, batch, processing_ts, full, rows, tuple(strangers))
+    private = None if "pii" in map(str.lower, table.tags) else table.pii
+    return Incoming(
+        table,
+        landed,
+        types,
+        batch,
+        processing_ts,
+        full,
+        rows,
+        private=private,
+        corrects=corrects,
+        received=received,
+        strangers=tuple(strangers),
+    )
 
 
 def stored(table: SourceTable) -> str:
     return qualified(table.stored.layer, table.stored.name)
-
-
-# What is in the batch
-
-
-def census(batch: Incoming) -> str:
-    """One row: rows, rows with a NULL in the key, rows with a value that does not fit, and how many keys there are at
-    least. As many as there are rows with a key: every key stands once. Fewer prove nothing (see `suspects`)."""
-    bad = " OR ".join(column.bad for column in batch.judged if column.bad) or "false"
-    if not batch.table.key:
-        return f"SELECT count(*), 0, count(*) FILTER ({bad}), count(*) FROM {batch.landed}"
-    values = ", ".join(f"{column.value} AS k{at}" for at, column in enumerate(batch.needed_columns))
-    missing = " OR ".join(f"k{at} IS NULL" for at in range(len(batch.needed)))
-    return (
-        f"SELECT count(*), count(*) FILTER ({missing}), count(*) FILTER (bad), {_keys_at_least(batch, missing)} "
-        f"FROM (SELECT {values}, ({bad}) AS bad FROM {batch.landed})"
-    )
-
-
-def _keys_at_least(batch: Incoming, missing: str) -> str:
-    """SQL of a lower bound of the number of different keys, where counting them would be most of a census.
-
-    Numbers that run on, as most keys do, differ in their last bits, for which a bit each is enough. Of other keys the
-    hashes are counted: two that differ belong to keys that differ.
-    """
-    if len(batch.identity) == 1 and batch.key[0].type in _WHOLE:
-        last = min(max((batch.rows * _BITS_PER_ROW).bit_length(), _FEWEST_BITS), _MOST_BITS)
-        low = f"CAST(k0 AS BIGINT) & {2**last - 1}"
-        return f"coalesce(bit_count(bitstring_agg({low}, 0::BIGINT, {2**last - 1}::BIGINT)), 0)"
-    keys = ", ".join(f"k{at}" for at in range(len(batch.identity)))
-    return f"count(DISTINCT hash({keys})) FILTER (NOT ({missing}))"
-
-
-def suspects(batch: Incoming, double: bool) -> str:
-    """A temporary table of the places in the file of rows that need a second look: a value does not fit, the key is
-    NULL, or (`double`) the key stands more than once. Few rows in a good file, so everything after costs little; none
-    when `double` was asked for and every key stands once after all."""
-    tests = [column.bad for column in batch.judged if column.bad]
-    tests += [f"{column.value} IS NULL" for column in batch.needed_columns]
-    wanted = " OR ".join(tests) or "false"
-    found = f"SELECT file_row_number AS place FROM {batch.landed} WHERE {wanted}"
-    if double:
-        count = len(batch.identity)
-        values = ", ".join(f"{column.value} AS k{at}" for at, column in enumerate(batch.needed_columns[:count]))
-        keys = ", ".join(f"k{at}" for at in range(count))
-        same = " AND ".join(f"l.k{at} = d.k{at}" for at in range(count))
-        read = f"SELECT {values}, file_row_number AS place FROM {batch.landed}"
-        found += (
-            f" UNION SELECT l.place FROM ({read}) AS l JOIN (SELECT {keys} FROM ({read}) GROUP BY {keys} "
-            f"HAVING count(*) > 1) AS d ON {same}"
-        )
-    return f"CREATE OR REPLACE TEMP TABLE {SUSPECTS} AS {found}"
-
-
-def judge(batch: Incoming) -> tuple[str, ...]:
-    """Statements that put the suspects into a temporary table with, for each, why it is held back.
-
-    `_reasons` is empty for rows that go on; `_copies` counts the identical rows one row stands for.
-    """
-    names = columns(batch.names)
-    reasons = [
-        f"CASE WHEN {column.bad} THEN {literal(f'{column.name}: expected {column.type}, found ')} || "
-        f"coalesce(chr(39) || CAST({identifier(column.name)} AS VARCHAR) || chr(39), 'NULL') END"
-        for column in batch.judged
-        if column.bad
-    ]
-    reasons += [
-        f"CASE WHEN {identifier(name)} IS NULL THEN {literal(f'{what} {name} is NULL')} END"
-        for what, names in (("key", batch.table.key), ("effective", batch.needed[len(batch.table.key) :]))
-        for name in names
-    ]
-    listed = f"list_filter([{', '.join(reasons)}], lambda r: r IS NOT NULL)" if reasons else "CAST([] AS VARCHAR[])"
-    packed = ", ".join(f"{literal(column.name)}: {identifier(column.name)}" for column in batch.judged)
-    judged = (
-        f"SELECT {batch.selected}, CAST(to_json({{{packed}}}) AS VARCHAR) AS _payload, {listed} AS _reasons "
-        f"FROM {batch.landed} WHERE file_row_number IN (SELECT place FROM {SUSPECTS})"
-    )
-    group = f"{names}, _payload, _reasons"
-    if batch.table.key:
-        folded = f"SELECT {group}, count(*) AS _copies FROM ({judged}) GROUP BY {group}"
-    else:
-        folded = f"SELECT {group}, 1 AS _copies FROM ({judged})"
-    return (f"CREATE OR REPLACE TEMP TABLE {BATCH} AS {folded}", *_rank(batch))
-
-
-def _rank(batch: Incoming) -> tuple[str, ...]:
-    """Several different rows with one key: the last by the declared order wins alone; without one, none does."""
-    if not batch.table.key:
-        return ()
-    keys, listed = columns(batch.identity), ", ".join(batch.identity)
-    good = "len(_reasons) = 0"
-    if not batch.table.order_by:
-        reason = literal(f"key {listed}: several different rows in one batch")
-        return (
-            f"UPDATE {BATCH} SET _reasons = [{reason}] WHERE {good} AND ({keys}) IN "
-            f"(SELECT ({keys}) FROM {BATCH} WHERE {good} GROUP BY {keys} HAVING count(*) > 1)",
-        )
-    order = ", ".join(f"{identifier(name)} DESC NULLS LAST" for name in batch.table.order_by)
-    by = ", ".join(batch.table.order_by)
-    superseded = literal(f"key {listed}: a later row by {by} was taken")
-    tied = literal(f"key {listed}: several different rows with the same {by}")
-    return (
-        f"CREATE OR REPLACE TEMP TABLE _penstock_ranked AS SELECT *, rank() OVER w AS _rank, "
-        f"count(*) OVER (PARTITION BY {keys}, {columns(batch.table.order_by)}) AS _ties "
-        f"FROM {BATCH} WHERE {good} WINDOW w AS (PARTITION BY {keys} ORDER BY {order})",
-        f"DELETE FROM {BATCH} WHERE {good}",
-        f"INSERT INTO {BATCH} SELECT {columns(batch.names)}, _payload, CASE WHEN _rank > 1 THEN [{superseded}] "
-        f"WHEN _ties > 1 THEN [{tied}] ELSE [] END, _copies FROM _penstock_ranked",
-        "DROP TABLE _penstock_ranked",
-    )
-
-
-def verdict(batch: Incoming) -> str:
-    """One row: rows held back, identical rows folded into one."""
-    return (
-        f"SELECT coalesce(sum(_copies) FILTER (len(_reasons) > 0), 0)::BIGINT, "
-        f"coalesce(sum(_copies - 1) FILTER (len(_reasons) = 0), 0)::BIGINT FROM {BATCH}"
-    )
-
-
-def held_back(batch: Incoming, quarantine: str) -> str:
-    """Move what is held back into the quarantine table. Values: run, time."""
-    relation = literal(str(batch.table.relation))
-    return (
-        f"INSERT INTO {quarantine} (relation, batch, reasons, payload, copies, run, quarantined_at) "
-        f"SELECT {relation}, {literal(batch.batch)}, _reasons, _payload, _copies, ?, ? "
-        f"FROM {BATCH} WHERE len(_reasons) > 0"
-    )
 
 
 # What changes

@@ -261,7 +261,8 @@ def positions(
 
 
 def load_fingerprint(table: SourceTable) -> str:
-    """Changes when landed batches would load into something else: another table's, another key, order or types."""
+    """Changes when landed batches would load into something else: another table's, another key, order, types
+    or rules."""
     parts = [table.id, *table.key, "order", *table.order_by, "columns", *(repr(column) for column in table.columns)]
     if table.effective:
         parts += ["effective", table.effective]
@@ -269,6 +270,9 @@ def load_fingerprint(table: SourceTable) -> str:
         parts += [f"default {each.name} {each.default}" for each in table.contract.columns if each.default is not None]
         if table.extract is ExtractKind.APPEND and table.contract.mode == "strict":
             parts.append("strict")
+    for check in table.checks:
+        if check.on_fail == "quarantine":
+            parts += ["rule", repr((check.name, check.kind, check.columns, check.options, check.where))]
     return sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -129,13 +129,6 @@ class _Rules:
             for each in table.checks:
                 if each.refers:
                     self.alone(table.relation, each.name, each.refers[0], each.location)
-                if each.on_fail == "quarantine":
-                    self.problems.add(
-                        "CHECK_NOT_HERE",
-                        f"on_fail: quarantine is not supported yet at source tables ({each.name} of {table.relation})",
-                        each.location,
-                        "declare `columns:` with types, which sets rows apart on load, or check a model that reads it",
-                    )
 
     def alone(self, relation: RelationName, name: str, other: RelationName, place: Location) -> None:
         self.problems.add(
