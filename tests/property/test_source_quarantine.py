@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -392,21 +392,3 @@ def corrected(pipe: Pipe, table: SourceTable, rules: Rules, which: int, values: 
 def compare(pipe: Pipe, table: SourceTable, expected: Keyed | Appended) -> None:
     assert pipe.content(table) == expected.content()
     assert pipe.held(table) == expected.held
-
-
-def test_a_rule_that_names_no_column_of_any_batch_is_told() -> None:
-    def act(make: Callable[[str], Pipe]) -> None:
-        pipe, table = make("steps"), source_table("full", Rules())
-        wrong = Check("z", "not_null", Location("s.yml", 9), ("z",), {}, on_fail="quarantine")
-        table = replace(table, checks=(wrong,))
-        pipe.land(table, [("1", "1", "a")])
-        try:
-            pipe.load(table)
-        except DataError as error:
-            assert error.code == "CHECK_INVALID"
-            assert "'z'" in error.problem.message
-        else:
-            raise AssertionError("it was loaded")
-
-    with tempfile.TemporaryDirectory() as folder:
-        within(Path(folder), act)

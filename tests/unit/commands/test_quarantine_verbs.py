@@ -411,3 +411,35 @@ def test_a_typed_source_takes_values_of_its_types(tmp_path: Path) -> None:
     assert project.run().exit_code == 0
     found = project.query("SELECT id, n, CAST(d AS VARCHAR), l, s FROM raw.t").rows
     assert found == ((1, 1.5, "2026-01-02", [1, 2], {"a": 1}),)
+
+
+def test_an_event_with_a_field_it_may_not_have_is_fixed_by_leaving_it_out(tmp_path: Path) -> None:
+    for folder in ("sources", "inbox"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "penstock.yml").write_text("name: events\n")
+    (tmp_path / "sources/s.yml").write_text(
+        "root: inbox\ntables:\n  t:\n    path: t_*.ndjson\n    extract: append\n"
+        "    contract: {version: 1, mode: strict, columns: {id: bigint, kind: {type: varchar, default: web}}}\n"
+    )
+    (tmp_path / "inbox/t_1.ndjson").write_text('{"id": 1}\n{"id": 2, "colour": "red"}\n')
+    project = Project(tmp_path)
+    assert project.run().exit_code == 0
+    (row,) = project.quarantine_show("raw.t")
+    assert dict(row.payload) == {"id": "2", "colour": "red"}, "as it was received: nothing is filled in"
+    refused("FIX_STILL_BAD", lambda: project.quarantine_fix("raw.t", row.id, {"id": "3"}, why="x"))
+    project.quarantine_fix("raw.t", row.id, {"colour": None}, why="never meant")
+    assert project.run().exit_code == 0
+    assert sorted(project.query("SELECT id, kind FROM raw.t").rows) == [(1, "web"), (2, "web")]
+    assert project.quarantine_list() == ()
+
+
+def test_a_rule_about_a_column_that_no_batch_has_is_told(shop: Make) -> None:
+    made = shop(checks="[{not_null: {column: colour, on_fail: quarantine}}]")
+    made.send("1,5,ada")
+    report = made.project.run()
+    (failed,) = [step for step in report.steps if step.status == "failed"]
+    assert [each.code for each in failed.problems] == ["CHECK_INVALID"]
+    assert "'colour'" in failed.problems[0].message
+    made.send("1,5,ada,red", header="id,amount,who,colour")
+    made.run()
+    assert made.held() == {}, "the first batch has NULL there, and the second one says something newer"
