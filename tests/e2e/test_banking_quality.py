@@ -159,3 +159,13 @@ def test_when_half_of_it_is_wrong_nothing_is_published(bank: Any) -> None:
     assert "QUARANTINE_LIMIT" in done.out, done.out
     assert bank.rows("FROM marts.account_summary ORDER BY account_id") == before
     assert [each["problems"][0]["code"] for each in report(bank)["errors"]] == ["QUARANTINE_LIMIT"]
+
+
+def test_the_page_is_opened_in_the_browser_that_people_have(bank: Any, tmp_path: Path) -> None:
+    bank("run")
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {tmp_path / "opened"}\n')
+    browser.chmod(0o755)
+    bank("report", "--open", BROWSER=f"{browser} %s")
+    page = next((bank.cwd / "data/dev/reports").glob("2*.html"))
+    assert (tmp_path / "opened").read_text().strip() == page.as_uri()

@@ -47,7 +47,19 @@ def put(report: QualityReport, home: Path, *, kept: int) -> Path:
 
 
 def as_json(report: QualityReport) -> str:
-    return json.dumps(document(report), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    """One JSON document; each check and relation on a line of its own, to be read by people and compared by tools."""
+    parts = [f"{json.dumps(key)}: {_lines(value)}" for key, value in document(report).items()]
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def _lines(value: object) -> str:
+    if isinstance(value, list) and value:
+        return "[\n  " + ",\n  ".join(map(_line, value)) + "\n]"
+    return _line(value)
+
+
+def _line(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def _runs(folder: Path) -> set[str]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from penstock.domain.quality import Point
-from penstock.reports.markup import Markup, join, tag
+from penstock.reports.markup import Markup, tag
 
 WIDTH, HEIGHT, STEP = 5, 24, 7
 """Of a bar, of the picture, and from bar to bar."""
@@ -25,24 +25,16 @@ def sparkline(points: Sequence[Point]) -> Markup | None:
         LOW if point.outcome == "passed" else round(LEAST + (HEIGHT - LEAST) * (part / worst if worst else 1.0), 1)
         for point, part in zip(points, shares, strict=True)
     ]
-    bars = [
-        tag(
-            "rect",
-            x=place * STEP,
-            y=f"{HEIGHT - height:g}",
-            width=WIDTH,
-            height=f"{height:g}",
-            rx=1,
-            cls=point.outcome,
-        )
-        for place, (point, height) in enumerate(zip(points, heights, strict=True))
-    ]
+    bars: dict[str, str] = {}
+    for place, (point, height) in enumerate(zip(points, heights, strict=True)):
+        bar = f"M{place * STEP} {HEIGHT}v-{height:g}h{WIDTH}v{height:g}z"
+        bars[point.outcome] = bars.get(point.outcome, "") + bar
     said = told(points)
     width = len(points) * STEP - (STEP - WIDTH)
     return tag(
         "svg",
         tag("title", said),
-        join(bars),
+        [tag("path", d=drawn, cls=outcome) for outcome, drawn in bars.items()],
         cls="trend",
         role="img",
         aria_label=said,

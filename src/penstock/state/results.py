@@ -39,8 +39,9 @@ def read(connection: sqlite3.Connection, points: int) -> Sequence[dict[str, Any]
     """The last result of each check, in the order of their names; under `points` the last ones, the oldest first."""
     history: dict[int, list[dict[str, Any]]] = {}
     for row in connection.execute(_POINTS, (points,)):
-        point = {**dict(row), "figures": _decoded(row["figures"])}
-        history.setdefault(point.pop("check_id"), []).append(point)
+        number, run, evaluated, outcome, rows, failing = row
+        point = {"run": run, "evaluated": evaluated, "outcome": outcome, "rows": rows, "failing": failing}
+        history.setdefault(number, []).append(point)
     return [
         {
             **{name: row[name] for name in row.keys() if name != "id"},  # noqa: SIM118 - a Row is no mapping
@@ -70,7 +71,7 @@ _FORGET = """
     )
 """
 _POINTS = """
-    SELECT check_id, run, evaluated, outcome, rows, failing, figures FROM (
+    SELECT check_id, run, evaluated, outcome, rows, failing FROM (
         SELECT *, row_number() OVER (PARTITION BY check_id ORDER BY evaluated DESC, run DESC) AS age FROM check_results
     ) WHERE age <= ? ORDER BY check_id, age DESC
 """
