@@ -178,11 +178,12 @@ def _explain(each: Difference) -> None:
     what = {"told": "no contract", "versioned": "breaking, with a new version"}.get(each.verdict, each.verdict)
     colour = COLOURS.get(each.verdict)
     write(f"{style(f'{each.relation}: {what}', fg=colour, bold=True)}{f' ({versions})' if versions else ''}")
+    told = each.reasons if each.verdict == "breaking" else ()
     for change in each.changes:
-        write(f"  {change}")
-    for reason in each.reasons:
-        if each.verdict == "breaking":
-            write(f"  {each.compatibility}: {reason}")
+        if not any(reason.startswith(change) for reason in told):
+            write(f"  {change}")
+    for reason in told:
+        write(f"  not {each.compatibility} compatible: {reason}")
     for one in each.below:
         write(f"  below: {one.name} reads {', '.join(one.columns)}{'' if one.sure else ' (by its words)'}")
     write("")

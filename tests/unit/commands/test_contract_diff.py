@@ -188,3 +188,18 @@ def test_list_and_show(project: Folder) -> None:
             standalone_mode=False,
             catch_exceptions=False,
         )
+
+
+def test_what_a_person_reads(project: Folder) -> None:
+    narrow(project)
+    done = CliRunner().invoke(cli, ["contract", "diff", "--project", str(project.root)], standalone_mode=False)
+    assert done.return_value == 3
+    assert done.stdout.splitlines() == [
+        "stg.totals: breaking (version 1)",
+        "  not forward compatible: total is gone, and has no default for those who read it",
+        "  below: bus.shares reads stg.totals.total",
+        "  below: serv.report reads bus.shares.half",
+        "  below: export:halves reads serv.report.half",
+        "",
+        "1 relation changed against what is published in dev: 1 contract broken",
+    ]
