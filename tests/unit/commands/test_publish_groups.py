@@ -9,8 +9,18 @@ from typing import Any
 import pytest
 
 from penstock.cli.main import run as cli
+from penstock.commands.execute import Request, _planned, _work
+from penstock.commands.observe import observe
+from penstock.commands.workspace import open_workspace, utc_now
 from penstock.domain.event import StepFinished, StepStarted
+from penstock.domain.plan import BuildStep, LoadStep
+from penstock.domain.relation import RelationName
 from penstock.domain.run import Status
+from penstock.embedded.contracts import ContractFile
+from penstock.executor import ledger as ledgers
+from penstock.executor.build import build
+from penstock.executor.load import load
+from penstock.executor.publish import Publishing
 from penstock.executor.runner import Runner
 
 START = datetime(2026, 11, 17, 6, tzinfo=UTC)
@@ -388,3 +398,101 @@ def test_the_report_says_why(served: Any, capsys: pytest.CaptureFixture[str]) ->
     assert cli(["run", "--project", str(served.root)]) == 3
     said = capsys.readouterr()
     assert "not published, because serv.parent of their publish group failed: serv.child" in said.out
+
+
+def test_the_rows_below_a_limit_are_taken_back_too(served: Any) -> None:
+    model(served, "serv.top", "SELECT id, amount FROM raw.orders ORDER BY amount DESC, id LIMIT 2")
+    model(
+        served, "serv.zbad", "SELECT count(*) AS n FROM serv.top, raw.orders", "checks: [{range: {column: n, max: 8}}]"
+    )
+    assert go(served, 1).exit_code == 0
+    orders(served, 10, 20, 30, 40, 50)
+    assert ended(go(served, 2)) == {
+        "serv.parent": "skipped", "serv.child": "skipped", "serv.top": "skipped", "serv.zbad": "failed",
+    }  # fmt: skip
+    assert served.rows("FROM serv.top") == [(2, 20), (3, 30)]
+    orders(served, 10, 20, 5, 7)
+    assert set(ended(go(served, 3)).values()) == {"success"}
+    assert served.rows("FROM serv.top") == [(1, 10), (2, 20)]
+    orders(served, 10, 2, 5, 7)
+    assert go(served, 4).exit_code == 0
+    assert served.rows("FROM serv.top") == [(1, 10), (4, 7)]
+
+
+def test_what_is_set_apart_is_taken_back_too(served: Any) -> None:
+    model(
+        served,
+        "serv.kept",
+        "SELECT id, amount FROM raw.orders",
+        "checks: [{positive: {column: amount, on_fail: quarantine}}]",
+    )
+    model(served, "serv.zcount", "SELECT count(*) AS n FROM serv.kept", "checks: [{range: {column: n, max: 3}}]")
+    apart = 'SELECT id, _penstock_commit FROM _penstock."quarantine_serv.kept"'
+    orders(served, 10, 20, 30, -5)
+    assert go(served, 1).exit_code == 0
+    before = served.rows(apart)
+    assert [number for number, _ in before] == [4]
+    orders(served, 10, 20, 30, -5, 9, 8, -1)
+    assert ended(go(served, 2))["serv.kept"] == "skipped"
+    assert served.rows(apart) == before
+    orders(served, -1, 20, 30, 40)
+    report = go(served, 3)
+    assert report.exit_code == 0
+    assert served.rows(apart) == [(1, step(report, "serv.kept").commit)]
+
+
+def test_a_contract_is_held_when_the_group_is_published_and_not_before(served: Any) -> None:
+    contract = "contract: {version: 1, columns: {region: varchar, amount: bigint}}"
+    model(served, "serv.parent", PARENT, contract)
+    model(served, "serv.child", CHILD + " WHERE amount > 0", "checks: [{range: {column: amount, max: 5}}]")
+    home, parent = served.root / "data" / "dev", RelationName("serv", "parent")
+    orders(served, 1, 2, 100)
+    assert ended(go(served, 1)) == {"serv.parent": "skipped", "serv.child": "failed"}
+    assert not ContractFile(home).history(parent)
+    orders(served, 1, 2, 1)
+    assert set(ended(go(served, 2)).values()) == {"success"}
+    assert len(ContractFile(home).history(parent)) == 1
+
+
+@pytest.mark.parametrize("attempts", [1, 2])
+def test_a_conflict_with_another_transaction_begins_the_group_again(
+    served: Any, attempts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("penstock.executor.publish.ATTEMPTS", attempts)
+    orders(served, 10, 20, 60)
+    served.project.land()
+    space = open_workspace(served.root)
+    request = Request(command="run", now=START + timedelta(days=1), sources=False)
+    warehouse = space.engine.open(space.options("test"))
+    try:
+        session = warehouse.session()
+        ledger = ledgers.read(session)
+        plan = _planned(space, request, observe(space, ledger, sources=False))
+        work = _work(space, request, "r", ledger, warehouse, ledgers.Committer(warehouse, "r", ledger, utc_now))
+        for each in plan.steps:
+            if isinstance(each, LoadStep):
+                load(each, work)
+        members = [each for each in plan.steps if isinstance(each, BuildStep)]
+        begun: list[str] = []
+
+        def begin(each: Any) -> None:
+            begun.append(each.id)
+            if each.id == "build:serv.child":  # once: a step is told to begin once
+                other = warehouse.session()
+                seen = other.query("SELECT input, number FROM _penstock.applied WHERE model = 'serv.child'").rows[0]
+                other.execute("DELETE FROM _penstock.applied WHERE model = 'serv.child'")
+                other.execute("INSERT INTO _penstock.applied VALUES ('serv.child', ?, ?)", seen)
+
+        publishing = Publishing(plan, work, lambda each: build(each, work), lambda: 0.0)
+        results = publishing(members, {}, begin)
+        assert begun == ["build:serv.parent", "build:serv.child"]
+        if attempts == 1:
+            assert [result.status for result in results] == [Status.SKIPPED, Status.FAILED]
+            assert [problem.code for problem in results[1].problems] == ["CONFLICT"]
+            assert session.query("FROM serv.child").rows == ((2, 60),)
+            return
+        assert [result.status for result in results] == [Status.SUCCESS, Status.SUCCESS], results
+        assert [result.commit for result in results] == [work.committer.last - 1, work.committer.last]
+        assert session.query("FROM serv.child").rows == ((2, 90),)
+    finally:
+        warehouse.close()

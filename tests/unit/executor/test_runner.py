@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from penstock.domain.plan import BuildStep, Plan, Step
 from penstock.domain.relation import RelationName
 from penstock.domain.run import RunReport, Status
 from penstock.errors import Cancelled, DataError, DriverError, Location, PenstockError, UserError
+from penstock.executor.results import done, not_done
 from penstock.executor.retry import ATTEMPTS, retried
 from penstock.executor.runner import Runner
 from penstock.executor.work import Outcome, unchanged
@@ -45,6 +47,7 @@ class Walk:
             now=lambda: NOW,
             timer=lambda: 0.0,
             interrupt=more.get("interrupt", self._interrupt),
+            together=more.get("together"),
         )
 
     def _interrupt(self) -> None:
@@ -296,3 +299,80 @@ def test_nothing_else_is_tried_again(error: PenstockError) -> None:
     with pytest.raises(type(error)):
         retried(do)
     assert len(calls) == 1
+
+
+# Publish groups: steps that are one piece of work
+
+
+def member(name: str, *depends_on: str) -> BuildStep:
+    return replace(step(name, *depends_on), group="serving")
+
+
+GROUPED = (step("a"), step("b"), member("p", "a"), member("c", "p", "b"), step("below", "c"), step("apart", "a"))
+
+
+def test_a_group_begins_when_all_its_inputs_are_done_and_its_readers_come_after() -> None:
+    ended: list[str] = []
+    met: dict[str, Any] = {}
+
+    def do(name: str) -> Outcome:
+        ended.append(name)
+        return DONE
+
+    def together(members: Sequence[BuildStep], so_far: Any, begin: Callable[[Step], None]) -> list[Any]:
+        met.update(members=[each.id for each in members], so_far=sorted(so_far), ended=list(ended))
+        begin(members[0])
+        begin(members[1])
+        ended.append("group")
+        return [done(each, DONE, 2.0) for each in members]
+
+    walk = Walk(GROUPED, do, together=together)
+    report = walk.run()
+    assert set(outcome(report).values()) == {"success"}
+    assert met["members"] == ["p", "c"]
+    assert {"a", "b"} <= set(met["ended"])
+    assert {"a", "b"} <= set(met["so_far"])
+    assert ended.index("below") > ended.index("group")
+    begun = [event.step for event in walk.events if isinstance(event, StepStarted)]
+    assert sorted(begun) == ["a", "apart", "b", "below", "c", "p"]
+    assert begun.index("p") < begun.index("below")
+    assert {result.step: result.seconds for result in report.steps}["c"] == 2.0
+
+
+def test_a_group_is_told_what_failed_before_it() -> None:
+    """It decides itself what that means for the others."""
+
+    def together(members: Sequence[BuildStep], so_far: Any, begin: Callable[[Step], None]) -> list[Any]:
+        assert so_far["b"].status.value == "failed"
+        return [not_done(each, Status.SKIPPED, "held back") for each in members]
+
+    report = Walk(GROUPED, failing("b"), together=together).run()
+    assert outcome(report) == {
+        "a": "success", "b": "failed", "p": "skipped", "c": "skipped", "below": "skipped", "apart": "success",
+    }  # fmt: skip
+
+
+def test_a_group_that_breaks_gives_each_step_an_end() -> None:
+    def together(members: Sequence[BuildStep], so_far: Any, begin: Callable[[Step], None]) -> list[Any]:
+        raise RuntimeError("a bug")
+
+    report = Walk(GROUPED, failing(), together=together).run()
+    results = {result.step: result for result in report.steps}
+    assert [problem.code for name in "pc" for problem in results[name].problems] == ["BUG", "BUG"]
+    assert results["below"].status is Status.SKIPPED
+
+
+def test_a_cancelled_run_begins_no_group() -> None:
+    walk: Any = None
+
+    def do(name: str) -> Outcome:
+        walk.runner.cancel()
+        return DONE
+
+    walk = Walk(GROUPED, do, threads=1, together=lambda *_: pytest.fail("begun"))
+    report = walk.run()
+    assert outcome(report)["p"] == outcome(report)["c"] == "cancelled"
+
+
+def test_without_somebody_to_publish_groups_their_steps_are_like_others() -> None:
+    assert set(outcome(Walk(GROUPED, failing()).run()).values()) == {"success"}
