@@ -30,7 +30,8 @@ NOW = datetime(2026, 11, 21, 6)
 FOLDER = Path(__file__).parent / "cases"
 OTHERS = (
     "CREATE TABLE stg.ids (id BIGINT, code VARCHAR, amount DECIMAL(18,2), ratio DOUBLE)",
-    "INSERT INTO stg.ids VALUES (1, 'a', 10.50, 0.1), (2, 'b', 0.25, 0.2), (2, 'B', NULL, NULL), (NULL, 'ä', -0.75, 0.3)",
+    "INSERT INTO stg.ids VALUES (1, 'a', 10.50, 0.1), (2, 'b', 0.25, 0.2), (2, 'B', NULL, NULL), "
+    "(NULL, 'ä', -0.75, 0.3)",
     "CREATE TABLE stg.nothing (id BIGINT, amount DOUBLE)",
     "CREATE TABLE stg.floats (x DOUBLE, f FLOAT)",
     "INSERT INTO stg.floats VALUES ('nan'::DOUBLE, 'nan'::FLOAT), (0.0, 1.5), ('inf'::DOUBLE, '-inf'::FLOAT)",
