@@ -135,7 +135,9 @@ class TableKind:
 class SelectKind:
     """`failing` gives a SELECT: one row for each row, or group of rows, that fails, of `of_rows` rows each where that
     says so. `grouped`: the SELECT has the column `_penstock_rows`, how many rows a group stands for. `local`: rows that
-    came can be judged without the others."""
+    came can be judged without the others. `counts`: an aggregate over the rows that are judged, for the pass of the
+    other kinds, that is 0 when no row fails; None where there is no such thing. With `counts_exactly` it is the number
+    of rows that fail, else only the SELECT knows that."""
 
     name: str
     dimension: str
@@ -147,6 +149,8 @@ class SelectKind:
     wrong: Callable[[Mapping[str, Any]], Sequence[Trouble]] = _nothing_wrong
     grouped: bool = False
     local: bool = False
+    counts: Callable[[Check, Subject], str | None] = lambda check, subject: None
+    counts_exactly: bool = False
 
 
 Kind = RowKind | TableKind | SelectKind

@@ -11,6 +11,17 @@ from penstock.domain.relation import RelationName
 from penstock.quoting import identifier, qualified
 
 
+def _counts(check: Check, subject: Subject) -> str:
+    other, fields = RelationName.parse(check.options["to"]), check.options["field"] or check.columns
+    names = [subject.quoted(name) for name in check.columns]
+    tests = [f"{name} IS NOT NULL" for name in names]
+    there = " AND ".join(f"o.{identifier(field)} IS NOT NULL" for field in fields)
+    known = f"SELECT {', '.join(f'o.{identifier(field)}' for field in fields)}"
+    tests.append(f"({', '.join(names)}) NOT IN ({known} FROM {qualified(other.layer, other.name)} AS o WHERE {there})")
+    tests += [] if check.where is None else [f"(\n{check.where}\n)"]
+    return f"count(*) FILTER ({' AND '.join(tests)})"
+
+
 def _failing(check: Check, subject: Subject) -> str:
     other = RelationName.parse(check.options["to"])
     fields = check.options["field"] or check.columns
@@ -41,4 +52,6 @@ KIND = SelectKind(
     },
     wrong=_wrong,
     local=True,
+    counts=_counts,
+    counts_exactly=True,
 )

@@ -23,6 +23,17 @@ def _failing(check: Check, subject: Subject) -> str:
     )
 
 
+def _counts(check: Check, subject: Subject) -> str | None:
+    """How many values are not the first of theirs; of some of the rows alone it would say nothing."""
+    if subject.rows != subject.table:
+        return None
+    names = [subject.quoted(name) for name in check.columns]
+    there = " AND ".join(f"{name} IS NOT NULL" for name in names)
+    also = f"({there})" if check.where is None else f"({there} AND (\n{check.where}\n))"
+    value = names[0] if len(names) == 1 else f"({', '.join(names)})"
+    return f"count(*) FILTER {also} - count(DISTINCT {value}) FILTER {also}"
+
+
 KIND = SelectKind(
     name="unique",
     dimension="uniqueness",
@@ -31,4 +42,5 @@ KIND = SelectKind(
     short="columns",
     grouped=True,
     local=True,
+    counts=_counts,
 )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from penstock.checks.compile import Wanted, compiled, looks_back, measured, samples, values
+from penstock.checks.compile import SUSPECTS, Wanted, compiled, looks_back, measured, samples, values
 from penstock.checks.kind import Subject, TableKind, named
 from penstock.checks.verdict import masked, verdict
 from penstock.domain.check import Check
@@ -70,7 +70,9 @@ def _bound(check: Check, parameters: Mapping[str, Parameter]) -> Check:
 def _judged(session: Session, what: Checkable, wanted: Wanted, figures: Sequence[Sequence[Any]]) -> CheckResult:
     found = values(wanted, figures)
     try:
-        failing = found.get("failing") if wanted.select is None else session.query(wanted.select).rows[0][0]
+        failing = found.get("failing", 0)
+        if wanted.select is not None and found.get(SUSPECTS) != 0:
+            failing = session.query(wanted.select).rows[0][0]
         result = replace(verdict(wanted, found, failing), owner=what.owner)
         if result.outcome is CheckOutcome.PASSED:
             return result
