@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 from benchmarks import (
     banking,
+    checks,
     daily,
     history,
     landing,
@@ -40,6 +41,7 @@ ALL = {
     "units": units,
     "history": history,
     "quarantine": quarantine,
+    "checks": checks,
 }
 NAMED = {"daily": daily, "peers": peers}
 

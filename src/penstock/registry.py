@@ -6,12 +6,17 @@ nothing until then.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
 from types import MappingProxyType
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from penstock.errors import UserError
 from penstock.ports import Engine, Exporter, SourceReader
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 Family = Literal["engine", "source", "export", "check"]
 
@@ -52,6 +57,7 @@ PLUGINS = MappingProxyType(
                 "quantile_drift": "penstock.checks.quantile_drift:KIND",
                 "anomaly": "penstock.checks.anomaly:KIND",
                 "sql": "penstock.checks.sql:KIND",
+                "python": "penstock.checks.python:KIND",
             }
         ),
     }
@@ -60,6 +66,15 @@ PLUGINS = MappingProxyType(
 
 def kinds(family: Family) -> tuple[str, ...]:
     return tuple(PLUGINS[family])
+
+
+@cache
+def installed() -> Mapping[str, EntryPoint]:
+    """Kinds of checks that other packages bring: their entry points in the group `penstock.checks`. Found when somebody
+    names a kind that is not one of ours."""
+    from importlib.metadata import entry_points
+
+    return {each.name: each for each in entry_points(group="penstock.checks") if each.name not in PLUGINS["check"]}
 
 
 def _load(family: Family, kind: str) -> Any:
@@ -85,4 +100,13 @@ def export(kind: str) -> Exporter:
 
 def check(kind: str) -> Any:
     """A penstock.checks.kind.Kind, which stands above this floor."""
-    return _load("check", kind)
+    if kind in PLUGINS["check"] or kind not in installed():
+        return _load("check", kind)
+    try:
+        return installed()[kind].load()
+    except (ImportError, AttributeError) as error:
+        raise UserError(
+            f"the kind of check {kind!r} cannot be loaded: {error}",
+            code="PLUGIN_UNAVAILABLE",
+            hint=f"it is brought by {installed()[kind].value}: install that again",
+        ) from error

@@ -8,19 +8,23 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from penstock import registry
 from penstock.checks.kind import Kind, Subject
+from penstock.domain.check import Check
 from penstock.domain.check_result import CheckOutcome, CheckResult
-from penstock.domain.relation import RelationName
+from penstock.domain.relation import Column, RelationName
 from penstock.engines.duckdb.engine import PLUGIN
+from penstock.errors import Location
 from penstock.executor.checking import Checkable, evaluate
 from penstock.ports import Session, WarehouseOptions
 from penstock.project.check_schema import FILES_ONLY, kinds
 from penstock.project.checks import check_file, checks
 from penstock.project.incidents import incidents
 from penstock.project.problems import Problems
+from penstock.project.python_checks import python_check
 from penstock.project.yaml import read
 
 PAGE = (Path(__file__).parents[2] / "docs" / "checks.md").read_text()
@@ -89,7 +93,7 @@ def come_of(session: Session, kind: str, entry: str) -> tuple[CheckResult, ...]:
         figures = cycle(FIGURES[check.options["measure"]])
         past[check.name] = [{"at": at, "figure": next(figures)} for at in DAILY]
     subject = Subject(RelationName.parse(relation), relation, relation, columns, NOW, past)
-    return evaluate(session, Checkable(subject.relation, declared, (), ()), subject, {})
+    return evaluate(session, Checkable(subject.relation, declared, (), ()), subject, {}, Path())
 
 
 @pytest.mark.parametrize(("kind", "line"), EXAMPLES, ids=[line.partition("#")[0].strip() for _, line in EXAMPLES])
@@ -132,6 +136,31 @@ def test_the_incidents_it_shows_are_some() -> None:
     assert [(str(each.of.relation), each.check) for each in piece.marked] == [
         ("serv.sales_report", None), ("stg.orders", "anomaly(rows)"),
     ]  # fmt: skip
+
+
+def test_the_python_file_it_shows_is_one() -> None:
+    problems = Problems()
+    text = PAGE.partition("## Your own, in Python")[2].partition("```python\n")[2].partition("```")[0]
+    piece = python_check(text, "checks/addresses.py", problems)
+    assert not len(problems)
+    assert piece
+    assert (str(piece.of.relation), [str(each.relation) for each in piece.mentions]) == (
+        "stg.customers", ["stg.addresses"],
+    )  # fmt: skip
+    names: dict[str, Any] = {}
+    exec(compile(text, "addresses.py", "exec"), names)  # noqa: S102 - it is the page's own code that is tried
+    rows = [{"customer_id": 1, "street": street} for street in ("High St", "high st", "Low St")]
+    assert names["check"](None, pa.Table.from_pylist(rows)) == rows[:1]
+
+
+def test_the_kind_it_shows_is_one() -> None:
+    text = PAGE.partition("## Kinds from other packages")[2].partition("```python\n")[2].partition("```")[0]
+    names: dict[str, Any] = {}
+    exec(compile(text, "kind.py", "exec"), names)  # noqa: S102 - it is the page's own code that is tried
+    kind = names["DIVISIBLE"]
+    subject = Subject(RelationName("stg", "m"), "t", "t", (Column("n", "BIGINT"),), NOW)
+    check = Check("c", "divisible", Location("m.sql"), ("n",), {"by": 20})
+    assert (kind.passes(check, subject), kind.says(check)) == ('"n" % 20 = 0', "n divisible by 20")
 
 
 def test_the_file_it_shows_is_one() -> None:

@@ -63,9 +63,8 @@ def _measures(check: Check, subject: Subject) -> Mapping[str, str]:
         return {"figure": f"count(DISTINCT {name}){keep}"}
     if measure == "null_rate":
         return {"figure": f"1 - count({name}){keep} / nullif(count(*){keep}, 0)"}
-    also = f" AND (\n{check.where}\n)" if check.where else ""
     function = "avg" if measure == "mean" else measure
-    return {"figure": f"{function}(CAST({name} AS DOUBLE)) FILTER ({finite(subject, column)}{also})"}
+    return {"figure": f"{function}(CAST({name} AS DOUBLE)){finite(check, subject, column)}"}
 
 
 def _judge(check: Check, subject: Subject, values: Mapping[str, Any]) -> Judgement:

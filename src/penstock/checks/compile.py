@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import Any
 
 from penstock import registry
-from penstock.checks.kind import ROWS, Kind, RowKind, SelectKind, Subject, TableKind, filtered
+from penstock.checks.kind import ROWS, CodeKind, Kind, RowKind, SelectKind, Subject, TableKind, filtered
 from penstock.domain.check import Check
 from penstock.quoting import identifier, qualified
 
@@ -30,8 +30,8 @@ def failing(check: Check, subject: Subject) -> str:
     kind = kind_of(check)
     if isinstance(kind, SelectKind):
         return kind.failing(check, subject)
-    if isinstance(kind, TableKind):
-        raise TypeError(f"{kind.name} is not about rows")
+    if not isinstance(kind, RowKind):
+        raise TypeError(f"{kind.name} has no SELECT of rows that fail")
     return f"SELECT * FROM {subject.rows} WHERE {fails(check, subject)}"
 
 
@@ -48,7 +48,7 @@ def on_whole(check: Check) -> bool:
     """Whether all rows have to be judged, also when only some came: where a number of them may fail, or rows of one
     moment say nothing of the others."""
     kind = kind_of(check)
-    if isinstance(kind, TableKind):
+    if isinstance(kind, (TableKind, CodeKind)):
         return True
     return not check.tolerance.is_none or (isinstance(kind, SelectKind) and not kind.local)
 
@@ -116,8 +116,11 @@ def compiled(checks: Sequence[Check], subject: Subject) -> Compiled:
         kind = kind_of(check)
         seen = whole if on_whole(check) else subject
         select, found = None, {}
+        if isinstance(kind, CodeKind):
+            wanted.append(Wanted(check, kind, whole, {}))
+            continue
         if isinstance(kind, RowKind):
-            found = figures(seen.rows, {"rows": f"count(*){filtered(check)}", "failing": _count(check, seen)})
+            found = figures(seen.rows, {"rows": f"count(*){filtered(check)}", "failing": _count(check, seen, kind)})
         elif isinstance(kind, TableKind):
             found = figures(seen.table, kind.measures(check, seen))
             for relation, expressions in kind.elsewhere(check):
@@ -135,8 +138,11 @@ def compiled(checks: Sequence[Check], subject: Subject) -> Compiled:
     return Compiled(tuple(passes.values()), tuple(wanted))
 
 
-def _count(check: Check, subject: Subject) -> str:
-    return f"count(*) FILTER {fails(check, subject)}"
+def _count(check: Check, subject: Subject, kind: RowKind) -> str:
+    """A condition that comes out NULL is not counted, and needs no coalesce."""
+    test = f"NOT ({kind.passes(check, subject)})"
+    also = f"(\n{check.where}\n) AND " if check.where else ""
+    return kind.counts(check, subject) or f"count(*) FILTER ({also}{test})"
 
 
 def samples(wanted: Wanted, most: int) -> str | None:

@@ -25,9 +25,8 @@ OPTIONS = {
 def aggregate(check: Check, subject: Subject, function: str, more: str = "") -> Mapping[str, str]:
     """One measure: `function` over the finite values of the check's column, as a double."""
     column = check.columns[0]
-    also = f" AND (\n{check.where}\n)" if check.where else ""
     given = f"CAST({subject.quoted(column)} AS DOUBLE)"
-    return {"figure": f"{function}({given}{more}) FILTER ({finite(subject, column)}{also})"}
+    return {"figure": f"{function}({given}{more}){finite(check, subject, column)}"}
 
 
 def judge(check: Check, subject: Subject, values: Mapping[str, Any]) -> Judgement:

@@ -1,10 +1,11 @@
 """What a kind of check is, and what it may be compiled against.
 
-Three shapes, by what they ask of the data:
+Four shapes, by what they ask of the data:
 
 * `RowKind`: a condition on one row. All of a relation are counted in one pass, with those of its other row kinds.
 * `TableKind`: aggregates over the table, in the same pass, and a verdict on their values.
 * `SelectKind`: a SELECT of its own that gives the rows (or groups of them) that fail.
+* `CodeKind`: code in another language.
 
 A condition that comes out NULL counts as holding, as in SQL's own CHECK: only `not_null` is about NULL.
 """
@@ -99,7 +100,8 @@ Options = Mapping[str, Option]
 
 @dataclass(frozen=True, slots=True)
 class RowKind:
-    """`passes` gives the condition that a row has to fulfil, `says` that in words."""
+    """`passes` gives the condition that a row has to fulfil, `says` that in words. `counts`: an aggregate that gives
+    the number of rows that fail, where there is a cheaper one than to count those that do not fulfil it."""
 
     name: str
     dimension: str
@@ -109,6 +111,7 @@ class RowKind:
     options: Options = field(default_factory=dict)
     short: str | None = None
     wrong: Callable[[Mapping[str, Any]], Sequence[Trouble]] = _nothing_wrong
+    counts: Callable[[Check, Subject], str | None] = lambda check, subject: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +156,20 @@ class SelectKind:
     counts_exactly: bool = False
 
 
-Kind = RowKind | TableKind | SelectKind
+@dataclass(frozen=True, slots=True)
+class CodeKind:
+    """Code that is no SQL: whoever evaluates checks knows how to call it."""
+
+    name: str
+    dimension: str
+    says: Says
+    columns: Cardinality = "none"
+    options: Options = field(default_factory=dict)
+    short: str | None = None
+    wrong: Callable[[Mapping[str, Any]], Sequence[Trouble]] = _nothing_wrong
+
+
+Kind = RowKind | TableKind | SelectKind | CodeKind
 ROWS = "_penstock_rows"
 
 

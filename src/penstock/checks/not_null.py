@@ -10,4 +10,5 @@ KIND = RowKind(
     passes=lambda check, subject: f"{subject.quoted(check.columns[0])} IS NOT NULL",
     says=lambda check: f"a value in {check.columns[0]}",
     short="columns",
+    counts=lambda check, subject: None if check.where else f"count(*) - count({subject.quoted(check.columns[0])})",
 )

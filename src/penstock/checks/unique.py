@@ -30,6 +30,8 @@ def _counts(check: Check, subject: Subject) -> str | None:
     names = [subject.quoted(name) for name in check.columns]
     there = " AND ".join(f"{name} IS NOT NULL" for name in names)
     also = f"({there})" if check.where is None else f"({there} AND (\n{check.where}\n))"
+    if len(names) == 1 and check.where is None:
+        return f"count({names[0]}) - count(DISTINCT {names[0]})"
     value = names[0] if len(names) == 1 else f"({', '.join(names)})"
     return f"count(*) FILTER {also} - count(DISTINCT {value}) FILTER {also}"
 

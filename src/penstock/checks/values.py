@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from penstock.checks.kind import Subject
+from penstock.domain.check import Check
 from penstock.quoting import literal
 
 Scalar = str | int | float | bool
@@ -40,9 +41,11 @@ def now(subject: Subject) -> str:
     return f"CAST({literal(subject.now.isoformat(sep=' ', timespec='microseconds'))} AS TIMESTAMP)"
 
 
-def finite(subject: Subject, column: str) -> str:
-    """A condition that leaves out what no sum can take."""
-    return f"isfinite({subject.quoted(column)})" if subject.is_floating(column) else "true"
+def finite(check: Check, subject: Subject, column: str) -> str:
+    """` FILTER (…)` for the rows that a check is about, without values that no sum can take."""
+    tests = [f"isfinite({subject.quoted(column)})"] if subject.is_floating(column) else []
+    tests += [f"(\n{check.where}\n)"] if check.where else []
+    return f" FILTER ({' AND '.join(tests)})" if tests else ""
 
 
 def span(seconds: float) -> str:

@@ -92,4 +92,4 @@ def _results(
     past = checking.past(session, of, naive(now), but=commit.run if commit else None) if kept else {}
     columns = session.describe(f"SELECT * FROM {table}")
     subject = Subject(what.relation, table, table, columns, naive(now), past)
-    return checking.evaluate(session, of, subject, space.parameters(now))
+    return checking.evaluate(session, of, subject, space.parameters(now), space.root)

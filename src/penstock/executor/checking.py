@@ -6,10 +6,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from penstock.checks.compile import SUSPECTS, Wanted, compiled, looks_back, measured, samples, values
-from penstock.checks.kind import Subject, TableKind, named
+from penstock.checks.kind import CodeKind, Subject, TableKind, named
 from penstock.checks.verdict import masked, verdict
 from penstock.domain.check import Check
 from penstock.domain.check_result import CheckOutcome, CheckResult
@@ -49,9 +50,10 @@ class Checkable:
 
 
 def evaluate(
-    session: Session, what: Checkable, subject: Subject, parameters: Mapping[str, Parameter]
+    session: Session, what: Checkable, subject: Subject, parameters: Mapping[str, Parameter], root: Path
 ) -> tuple[CheckResult, ...]:
-    """What comes of all checks of a relation. Raises DataError CHECK_INVALID when one cannot be evaluated."""
+    """What comes of all checks of a relation. `root`: the project's folder, where its Python files are. Raises
+    DataError CHECK_INVALID when one cannot be evaluated."""
     checks = [_bound(check, parameters) for check in what.checks]
     try:
         program = compiled(checks, subject)
@@ -60,7 +62,37 @@ def evaluate(
         raise no_column(what, subject, str(error.args[0])) from None
     except (UserError, DataError) as error:
         raise invalid(what, what.checks, error) from error
-    return tuple(_judged(session, what, wanted, figures) for wanted in program.wanted)
+    return tuple(
+        _called(session, what, wanted, root)
+        if isinstance(wanted.kind, CodeKind)
+        else _judged(session, what, wanted, figures)
+        for wanted in program.wanted
+    )
+
+
+def _called(session: Session, what: Checkable, wanted: Wanted, root: Path) -> CheckResult:
+    from penstock.executor.python_check import failing
+
+    rows, found, shown = failing(wanted.check, wanted.subject, root, session, SAMPLES)
+    result = replace(verdict(wanted, {"rows": rows}, found), owner=what.owner)
+    if result.outcome is CheckOutcome.PASSED:
+        return result
+    return replace(result, samples=masked(shown, _key(what, wanted), wanted.check, _private(what, wanted, shown)))
+
+
+def _key(what: Checkable, wanted: Wanted) -> Sequence[str]:
+    """Of rows that somebody's own code gives all columns are shown, unless it names some."""
+    own = isinstance(wanted.kind, CodeKind) or wanted.check.sql
+    return () if own and not wanted.check.columns else what.key
+
+
+def _private(what: Checkable, wanted: Wanted, shown: Sequence[Mapping[str, Any]]) -> Sequence[str] | None:
+    """What must not be shown. What a SELECT or a function of somebody's own gives may come from a private column, under
+    whatever name: then only the relation's own columns are shown."""
+    if not what.private or (not isinstance(wanted.kind, CodeKind) and not wanted.check.sql):
+        return what.private
+    own = {column.name.lower() for column in wanted.subject.columns}
+    return [*what.private, *(name for row in shown[:1] for name in row if name.lower() not in own)]
 
 
 def _bound(check: Check, parameters: Mapping[str, Parameter]) -> Check:
@@ -85,7 +117,7 @@ def _judged(session: Session, what: Checkable, wanted: Wanted, figures: Sequence
     shown = [dict(zip((c.name for c in rows.columns), row, strict=True)) for row in rows.rows]
     if isinstance(wanted.kind, TableKind):
         return replace(result, samples=tuple(shown))
-    return replace(result, samples=masked(shown, what.key, wanted.check, what.private))
+    return replace(result, samples=masked(shown, _key(what, wanted), wanted.check, _private(what, wanted, shown)))
 
 
 def no_column(what: Checkable, subject: Subject, name: str) -> DataError:

@@ -55,7 +55,7 @@ def gate(
         now=naive(work.started),
         past=_past(what, of, work, session),
     )
-    results = checking.evaluate(session, of, subject, work.parameters)
+    results = checking.evaluate(session, of, subject, work.parameters, work.root)
     failed = [result for result in results if result.outcome is CheckOutcome.FAILED]
     if failed:
         raise ChecksFailed([problem(result) for result in failed], results)

@@ -39,6 +39,7 @@ from penstock.project.pieces import (
     SourcePiece,
 )
 from penstock.project.problems import Problems, did_you_mean
+from penstock.project.python_checks import python_check
 from penstock.project.python_models import python_model
 from penstock.project.sources import source
 from penstock.project.versions import expand, of_file
@@ -179,7 +180,8 @@ class _Reader:
         return self.piece(file, ExportPiece, "", lambda text: exports(text, file.path, self.problems))
 
     def check(self, file: ProjectFile) -> CheckPiece | None:
-        return self.piece(file, CheckPiece, "", lambda text: check_file(text, file.path, self.problems))
+        read = python_check if file.path.endswith(".py") else check_file
+        return self.piece(file, CheckPiece, "", lambda text: read(text, file.path, self.problems))
 
     def functions(self) -> tuple[Mapping[str, Macro], str]:
         """The project's functions, and a fingerprint of the files that define them."""

@@ -141,6 +141,7 @@ class _Rules:
     def file(self, piece: CheckPiece) -> None:
         """A check of checks/*.sql belongs to a model or a source table."""
         relation, own = piece.of.relation, piece.check
+        self.name(piece)
         known = [*self.declared.config.variables, *BUILT_IN_PARAMETERS]
         for name, place in piece.parameters.items():
             if name not in known:
@@ -162,6 +163,20 @@ class _Rules:
                 piece.of.location,
                 f"write `relation: {str(relation).removesuffix('_history')}`; the SELECT may read the history",
             )
+
+    def name(self, piece: CheckPiece) -> None:
+        """No other check of its relation is called like it: what is told and remembered of them goes by their names."""
+        relation, own = piece.of.relation, piece.check
+        owner: ModelPiece | SourceTable | None = self.models.get(relation) or self.tables.get(relation)
+        files = [each.check for each in self.declared.checks if each.of.relation == relation and each is not piece]
+        for other in (*(owner.checks if owner else ()), *files):
+            if other.name == own.name and str(other.location) < str(own.location):
+                self.problems.add(
+                    "CHECK_OPTION",
+                    f"two checks of {relation} are called {own.name!r} (the other: {other.location})",
+                    own.location,
+                    "rename the file, or give the other one a `name:`",
+                )
 
     def incident(self, marked: Marked) -> None:
         """There is a check that looks back, and so can leave it out."""

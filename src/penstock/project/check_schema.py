@@ -15,7 +15,7 @@ from penstock.project.schema import Columns, Relation, Strict, Text
 from penstock.project.spans import percent, seconds
 from penstock.project.tolerances import PERCENT, Tolerated
 
-FILES_ONLY = ("sql",)
+FILES_ONLY = ("sql", "python")
 """Kinds that are files of their own."""
 DIMENSIONS = Literal["completeness", "accuracy", "consistency", "timeliness", "uniqueness", "validity"]
 _SHARE_HINT = "write a percentage, as in 5% or 0.1%"
@@ -91,6 +91,12 @@ class CheckFile(Strict):
     max_failures: Count = 0
     dimension: DIMENSIONS | None = None
     key: Columns = Field(default=[], description="The columns that tell samples apart.")
+
+
+class PythonCheckFile(CheckFile):
+    """The front matter of checks/*.py"""
+
+    reads: list[Relation] = Field(default=[], description="More relations whose rows the function gets.")
 
 
 def _moment(value: Any) -> Any:

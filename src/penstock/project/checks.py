@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from penstock.checks.kind import Kind, RowKind, TableKind
+from penstock import registry
+from penstock.checks.kind import Kind, RowKind, SelectKind, TableKind
 from penstock.domain.check import Check
 from penstock.domain.relation import RelationName
-from penstock.errors import Location, PenstockError
+from penstock.errors import Location, PenstockError, UserError
 from penstock.project.check_schema import CheckFile, Common, kinds, shape
 from penstock.project.column_types import type_problem
 from penstock.project.front_matter import of_sql
@@ -34,17 +35,34 @@ def checks(raw: Sequence[Any], document: Document, base: Path, problems: Problem
             )
             continue
         name, value = next(iter(entry.items()))
-        kind = known.get(name)
+        kind = known.get(name) or _installed(name, document.key(*place, name), problems)
+        if kind is None and name in registry.installed():
+            continue
         if kind is None:
             problems.add(
                 "UNKNOWN_KIND",
                 f"unknown kind of check {name!r}",
                 document.key(*place, name),
-                did_you_mean(name, known, f"use one of: {', '.join(known)}"),
+                did_you_mean(name, [*known, *registry.installed()], f"use one of: {', '.join(known)}"),
             )
             continue
         found += _Entry(kind, document, (*place, name), problems).read(value)
     return tuple(_named(found, problems))
+
+
+def _installed(name: str, place: Location, problems: Problems) -> Kind | None:
+    """A kind that another package brings. One that cannot be loaded is a problem, and none."""
+    if name not in registry.installed():
+        return None
+    try:
+        kind = registry.check(name)
+    except UserError as error:
+        problems.add(error.problem.code, error.problem.message, place, error.problem.hint or "")
+        return None
+    if isinstance(kind, (RowKind, TableKind, SelectKind)):
+        return kind
+    problems.add("PLUGIN_UNAVAILABLE", f"{name!r} is no kind of check, but {kind!r}", place, "see penstock.checks.kind")
+    return None
 
 
 class _Entry:

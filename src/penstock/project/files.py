@@ -96,7 +96,7 @@ def _paths(root: Path) -> Iterator[tuple[str, Kind]]:
         if name.endswith(_YAML):
             yield f"exports/{name}", "export"
     for name in _names(root, "checks"):
-        if name.endswith(".sql"):
+        if name.endswith((".sql", ".py")) and not name.startswith("__"):
             yield f"checks/{name}", "check"
         elif name in INCIDENTS:
             yield f"checks/{name}", "incidents"

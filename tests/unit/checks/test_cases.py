@@ -94,7 +94,7 @@ def test_a_case(session: Session, group: dict[str, Any], rows: str, wanted: int 
     past = [{**figures, "at": NOW} for figures in group.get("past", ())]
     columns = session.describe(f"SELECT * FROM {of}")
     subject = Subject(RelationName("stg", "t"), of, of, columns, NOW, {check.name: past})
-    [result] = evaluate(session, Checkable(subject.relation, (check,), (), ()), subject, {})
+    [result] = evaluate(session, Checkable(subject.relation, (check,), (), ()), subject, {}, Path())
     if isinstance(wanted, int):
         assert result.failing == wanted, result
         assert (result.outcome is CheckOutcome.PASSED) is (wanted == 0 or not check.tolerance.is_none)
