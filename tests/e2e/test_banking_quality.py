@@ -13,41 +13,52 @@ import pytest
 FILES = Path(__file__).with_name("bank")
 """Two files of somebody else, with the defects that such files have."""
 HELD = {
-    # the bank of the example, on its first day
-    "example": {
-        "H005": "balance is an amount",
-        "H006": "balance is an amount",
-        "H007": "balance is an amount",
-        "H008": "balance is not negative",
-        "H009": "balance is an amount",
-        "H010": "customer is a number",
-        "H011": "customer is a number",
-        "H012": "there is a type",
-        "H013": "type is one we have",
-        "900003": "there is a name",
-        "900004": "loan is yes or no",
-        "900006": "loan is yes or no",
-        "900009": "there is a name",
-        "900010": "loan is yes or no",
-        "900014": "loan is yes or no",
+    "the example": {
+        "source.customers": {"INVALID": "customer_id", "None": "key customer_id is NULL"},
+        "source.accounts": {
+            "H005": "balance is an amount",
+            "H006": "balance is an amount",
+            "H007": "balance is an amount",
+            "H009": "there is a balance",
+            "H010": "customer is a number",
+            "H011": "there is a customer",
+            "H012": "there is a type",
+            "H013": "type is one we have",
+            "None": "key account_id is NULL",
+        },
+        "staging.accounts": {"H008": "balance is not negative"},
+        "staging.customers": {
+            "900003": "there is a name",
+            "900004": "loan is yes or no",
+            "900006": "loan is yes or no",
+            "900009": "there is a name",
+            "900010": "loan is yes or no",
+            "900014": "loan is yes or no",
+        },
     },
-    "somebody else's": {
-        "A006": "balance is an amount",
-        "A022": "balance is an amount",
-        "A023": "customer is a number",
-        "A024": "balance is not negative",
-        "A025": "balance is an amount",
-        "A027": "there is a type",
-        "A028": "customer is a number",
-        "A029": "balance is an amount",
-        "A030": "type is one we have",
-        "3": "there is a name",
-        "8": "loan is yes or no",
-        "12": "loan is yes or no",
-        "14": "there is a name",
-        "19": "loan is yes or no",
-        "22": "there is a name",
-        "24": "loan is yes or no",
+    "somebody else": {
+        "source.customers": {"INVALID": "customer_id", "None": "key customer_id is NULL"},
+        "source.accounts": {
+            "A006": "there is a balance",
+            "A022": "balance is an amount",
+            "A023": "customer is a number",
+            "A025": "balance is an amount",
+            "A027": "there is a type",
+            "A028": "there is a customer",
+            "A029": "balance is an amount",
+            "A030": "type is one we have",
+            "None": "key account_id is NULL",
+        },
+        "staging.accounts": {"A024": "balance is not negative"},
+        "staging.customers": {
+            "3": "there is a name",
+            "8": "loan is yes or no",
+            "12": "loan is yes or no",
+            "14": "there is a name",
+            "19": "loan is yes or no",
+            "22": "there is a name",
+            "24": "loan is yes or no",
+        },
     },
 }
 
@@ -63,12 +74,20 @@ def theirs(cli: Any) -> None:
     shutil.copytree(FILES, cli.cwd / "inbox")
 
 
-def reasons(cli: Any) -> dict[str, str]:
-    """Account or customer → the names of the checks that set it apart."""
-    found = {}
-    for relation, key in (("accounts", "account_id"), ("customers", "customer_id")):
-        rows = cli.rows(f'SELECT {key} AS key, _penstock_reasons AS why FROM _penstock."quarantine_staging.{relation}"')
-        found |= {str(row["key"]): ", ".join(text.partition(": ")[0] for text in row["why"]) for row in rows}
+def held(cli: Any) -> dict[str, dict[str, str]]:
+    """Relation → account or customer → the names of the checks that set it apart."""
+    found: dict[str, dict[str, str]] = {}
+    for table in ("accounts", "customers"):
+        key = f"{table[:-1]}_id"
+        sql = (
+            f"SELECT relation, payload->>'{key}' AS key, reasons AS why FROM _penstock.quarantine "
+            f"WHERE relation = 'source.{table}' UNION ALL "
+            f"SELECT 'staging.{table}', CAST({key} AS VARCHAR), _penstock_reasons "
+            f'FROM _penstock."quarantine_staging.{table}"'
+        )
+        for row in cli.rows(sql):
+            why = ", ".join(text.partition(": ")[0] for text in row["why"])
+            found.setdefault(row["relation"], {})[str(row["key"])] = why
     return found
 
 
@@ -79,16 +98,14 @@ def report(cli: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("whose", HELD)
 def test_every_dirty_row_is_set_apart_with_its_reason(whose: str, bank: Any) -> None:
-    if whose != "example":
+    if whose != "the example":
         theirs(bank)
     bank("run")
-    assert reasons(bank) == HELD[whose]
-    # no number, or one that is none: already on load, with the row as it came
-    lost = bank.rows("SELECT relation, reasons, payload FROM _penstock.quarantine ORDER BY ALL")
-    assert [row["relation"] for row in lost] == ["source.accounts", "source.customers", "source.customers"]
-    why = " ".join(str(row["reasons"]) for row in lost)
-    assert all(said in why for said in ("'INVALID'", "customer_id is NULL", "account_id is NULL"))
-    assert any("INVALID" in row["payload"] for row in lost)
+    assert held(bank) == HELD[whose]
+    # with what was found, and the row as it came
+    shown = bank("quarantine", "show", "source.accounts").out
+    assert "balance is an amount: expected balance to read as decimal(12,2), found 'N/A'" in shown
+    assert "balance=N/A" in shown
 
 
 def test_the_files_of_somebody_else_give_what_they_should(bank: Any) -> None:
@@ -111,11 +128,24 @@ def test_what_is_corrected_comes_back_by_itself(bank: Any) -> None:
     bank("run")
     shutil.copytree(bank.cwd / "day2", bank.cwd / "inbox", dirs_exist_ok=True)
     bank("run")
-    assert HELD["example"].items() - reasons(bank).items() == {
-        ("H005", "balance is an amount"), ("900004", "loan is yes or no"),
-    }  # fmt: skip
-    assert reasons(bank).items() <= HELD["example"].items()
+    left = {relation: dict(rows) for relation, rows in HELD["the example"].items()}
+    del left["source.accounts"]["H005"], left["staging.customers"]["900004"]
+    assert held(bank) == left
     assert bank.rows("SELECT * FROM marts.account_summary WHERE account_id = 'H005'")[0]["customer_id"] == 900004
+
+
+def test_what_somebody_corrects_here_is_published_and_stays_corrected(bank: Any) -> None:
+    bank("run")
+    shown = bank("quarantine", "show", "source.accounts", "--json").json["rows"]
+    (row,) = [each["id"] for each in shown if "H006" in json.dumps(each)]
+    bank("quarantine", "fix", "source.accounts", row, "--set", "balance=2000.00", "--why", "asked the branch")
+    bank("run")
+    assert "H006" not in held(bank)["source.accounts"]
+    asked = "SELECT original_balance_amount AS balance FROM marts.account_summary WHERE account_id = 'H006'"
+    assert bank.rows(asked) == [{"balance": 2000}]
+    shutil.copytree(bank.cwd / "day2", bank.cwd / "inbox", dirs_exist_ok=True)
+    bank("run")
+    assert bank.rows(asked) == [{"balance": 2000}], "the bank sends it as it was, and it is not wrong again"
 
 
 def test_more_than_forty_checks_over_five_layers(bank: Any) -> None:
@@ -132,7 +162,7 @@ def test_more_than_forty_checks_over_five_layers(bank: Any) -> None:
     }  # fmt: skip
     assert all(layer["score"] == 100 for layer in told["layers"] if layer["layer"] in {"snapshots", "marts"})
     quarantined = {each["relation"]: each["quarantined"] for each in told["relations"] if each["quarantined"]}
-    assert quarantined == {"source.customers": 2, "source.accounts": 1, "staging.customers": 6, "staging.accounts": 9}
+    assert quarantined == {relation: len(rows) for relation, rows in HELD["the example"].items()}
     page = (bank.cwd / "data/dev/reports/latest.html").read_text()
     assert "Tess Vogel" not in page, "a name of somebody is in the report"
 

@@ -5,15 +5,12 @@ materialization: auto     # a view would show new rows before anyone could judge
 key: account_id
 checks:
   - unique: account_id
-  - not_null: [account_id, loaded_at]
-  - not_null: {column: customer_id, name: customer is a number, on_fail: quarantine}
-  - not_null: {column: balance_amount, name: balance is an amount, on_fail: quarantine}
+  - not_null: [account_id, customer_id, balance_amount, account_type, loaded_at]
+  - positive: customer_id
+  - accepted_values: {column: account_type, values: [savings, checking]}
   - range: {column: balance_amount, min: 0, name: balance is not negative, on_fail: quarantine}
-  - not_null: {column: account_type, name: there is a type, on_fail: quarantine}
-  - accepted_values:
-      {column: account_type, values: [savings, checking], name: type is one we have, on_fail: quarantine}
   - relationships: {column: customer_id, to: staging.customers, name: customer is known, on_fail: warn}
-quarantine: {max: 50%}    # more than that is no dirty row but a broken file: then nothing is published
+quarantine: {max: 50%}
 ---*/
 SELECT
   account_id,

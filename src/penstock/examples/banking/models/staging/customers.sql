@@ -10,7 +10,7 @@ checks:
   - positive: customer_id
   - not_null: {column: customer_name, name: there is a name, on_fail: quarantine}
   - not_null: {column: has_loan_flag, name: loan is yes or no, on_fail: quarantine}
-quarantine: {max: 50%}    # more than that is no dirty row but a broken file: then nothing is published
+quarantine: {max: 50%}
 ---*/
 SELECT
   customer_id,
