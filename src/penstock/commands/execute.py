@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -190,8 +190,16 @@ def walk_in(space: Workspace, request: Request, warehouse: Warehouse, state: Sta
         {table: pending.stamp for table, pending in observed.pending.items()},
         after.loaded,
         any(reach_of.uses_time(model) or "@" in _made_from(after, model) for model in space.project.models),
-        held(session, rules(space.project), after.existing) if changed(report) else None,
+        _held(space, session, after) if changed(report) else None,
     )
+
+
+def _held(space: Workspace, session: Session, ledger: Ledger) -> Mapping[str, Held]:
+    discarded: dict[RelationName, list[str]] = {}
+    with suppress(StateError):  # a decision that is damaged is told to who asks for it; this run has ended
+        for each in space.landing.discards():
+            discarded.setdefault(each.relation, []).extend(each.rows)
+    return held(session, rules(space.project), ledger.existing, discarded)
 
 
 def _made_from(ledger: Ledger, model: Model) -> str:
