@@ -96,7 +96,7 @@ class _Reader:
     # Rows
 
     def relations(self, raw: Mapping[str, Any], base: Path) -> dict[str, Fixture]:
-        found = {name: self.rows(rows, (*base, name)) for name, rows in raw.items()}
+        found = {str(RelationName.parse(name)): self.rows(rows, (*base, name)) for name, rows in raw.items()}
         return {name: rows for name, rows in found.items() if rows is not None}
 
     def rows(self, raw: Any, base: Path) -> Fixture | None:

@@ -259,6 +259,17 @@ def test_history_can_be_given(shop: Any) -> None:
     assert "both given" in refused(shop, both)[0][2]
 
 
+def test_versions_of_outputs_go_by_their_number(shop: Any) -> None:
+    columns = "columns: {region: varchar, total: hugeint}"
+    for path, number in (("totals", 2), ("totals@1", 1)):
+        contract = f"/*---\ncontract: {{version: {number}, {columns}}}\n---*/\n"
+        shop.write(f"models/serv/{path}.sql", f"{contract}SELECT region, total FROM stg.totals")
+    shop.write("models/serv/reader.sql", "SELECT region FROM serv.totals_v1")
+    given = "    given: {stg.totals: [{region: north, total: 1}]}\n"
+    passes(shop, given + "    expect: [{region: north, total: 1}]", "serv.totals@1")
+    passes(shop, "    given: {serv.totals@1: [{region: west}]}\n    expect: [{region: west}]", "serv.reader")
+
+
 # Errors that are expected
 
 
