@@ -436,3 +436,31 @@ def test_no_private_value_is_told(shop: Any) -> None:
     model(shop, f"key: id\npii: [amount]\n{CHECKS}")
     samples = [row for each in built(run(shop, 1)).checks for row in each.samples]
     assert {row["amount"] for row in samples if "amount" in row} == {"***"}
+
+
+def test_what_is_published_together_is_set_apart_together(shop: Any) -> None:
+    one = f"/*---\nowner: x\n{CHECKS}\n---*/\n{SELECT}\n"
+    two = (
+        "/*---\nchecks: [{range: {column: n, min: 2, on_fail: quarantine}}]\nquarantine: {max: 0}\n---*/\n"
+        "SELECT kind, count(*) AS n FROM serv.one GROUP BY kind\n"
+    )
+    shop.write("models/serv/one.sql", one)
+    shop.write("models/serv/two.sql", two)
+    orders(shop, "1,2026-11-01,10,a", "2,2026-11-01,10,a", "3,2026-11-01,-1,a")
+    assert run(shop).exit_code == 0
+    held = '_penstock."quarantine_serv.one"'
+    before = (shop.rows("FROM serv.one"), shop.rows(f"FROM {held}"))
+    orders(
+        shop, "1,2026-11-01,10,a", "2,2026-11-01,10,a", "3,2026-11-01,-1,a", "4,2026-11-01,10,b", "5,2026-11-01,-1,a"
+    )
+    report = run(shop, 1)
+    assert [problem.code for each in report.steps for problem in each.problems] == ["QUARANTINE_LIMIT"]
+    assert (shop.rows("FROM serv.one"), shop.rows(f"FROM {held}")) == before
+    shop.write("models/serv/two.sql", two.replace("max: 0", "max: 1"))
+    report = run(shop, 2)
+    assert report.exit_code == 0
+    commits = {each.target: each.commit for each in report.steps if each.kind == "build"}
+    assert shop.rows(f"SELECT id, _penstock_commit FROM {held}")[1] == (5, commits["serv.one"])
+    assert shop.rows("SELECT kind, n FROM serv.two") == [("a", 2)]
+    assert shop.rows('SELECT kind, n FROM _penstock."quarantine_serv.two"') == [("b", 1)]
+    assert {each.verdict for each in shop.project.verify().relations} == {Verdict.RIGHT}
