@@ -41,7 +41,7 @@ CHECKS = """\
 """About single rows, but for one: 22."""
 TABLE = """\
 - relationships: {column: customer_id, to: stg.customers, field: id}
-- row_count: {min: 1000}
+- row_count: {min: 10}
 - freshness: {column: placed_at, error_after: 100000 days}
 - null_rate: {columns: [email, score], max: 1%}
 - distinct_count: {column: status, equals: 4}

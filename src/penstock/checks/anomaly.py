@@ -71,7 +71,11 @@ def _judge(check: Check, subject: Subject, values: Mapping[str, Any]) -> Judgeme
     found, options = values["figure"], check.options
     if found is None:
         return Judgement(True, "nothing to judge")
-    past = [(each["at"], float(each["figure"])) for each in subject.past.get(check.name, ()) if "at" in each]
+    past = [
+        (each["at"], float(each["figure"]))
+        for each in subject.past.get(check.name, ())
+        if "at" in each and "figure" in each
+    ]
     past = past[: options["runs"]]
     if len(past) < options["min_runs"]:
         return Judgement(True, f"{shown(found)}; too little history: {len(past)} of {options['min_runs']} figures yet")
@@ -231,5 +235,6 @@ KIND = TableKind(
     },
     wrong=_wrong,
     kept=True,
+    tells=lambda check: check.options["measure"] in {"min", "max"},
     bare=True,
 )

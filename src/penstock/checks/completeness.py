@@ -83,6 +83,7 @@ KIND = TableKind(
     dimension="completeness",
     measures=_measures,
     judge=_judge,
+    tells=lambda check: True,
     options={
         "grain": Option("choice", "day", "What must not be missing.", ("hour", "day", "month")),
         "until": Option("choice", "last", "Up to the last there is, or up to now.", ("last", "now")),

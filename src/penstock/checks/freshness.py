@@ -38,6 +38,7 @@ KIND = TableKind(
     dimension="timeliness",
     measures=lambda check, subject: {"newest": f"max({moment(subject, check.columns[0])}){filtered(check)}"},
     judge=_judge,
+    tells=lambda check: True,
     options={
         "warn_after": Option("span", None, "The age at which to warn, as in 2 hours."),
         "error_after": Option("span", None, "The age at which it fails."),

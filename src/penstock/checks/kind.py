@@ -118,7 +118,8 @@ class RowKind:
 class TableKind:
     """`measures` gives SQL aggregates by name; `judge` gets their values under these names. `elsewhere` gives
     aggregates over other relations. `sample`: a SELECT of what is wrong, where there is something to show. `kept`:
-    whether the values are judged against those of earlier times. `bare`: it can do without a column."""
+    whether the values are judged against those of earlier times. `bare`: it can do without a column. `tells`: whether
+    what it measures are values out of its columns, and no counts or means."""
 
     name: str
     dimension: str
@@ -132,6 +133,7 @@ class TableKind:
     sample: Callable[[Check, Subject], str | None] = lambda check, subject: None
     kept: bool = False
     bare: bool = False
+    tells: Callable[[Check], bool] = lambda check: False
 
 
 @dataclass(frozen=True, slots=True)

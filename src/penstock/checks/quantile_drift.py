@@ -23,6 +23,7 @@ KIND = TableKind(
         check, subject, "quantile_cont", f", {number(check.options['quantile'])}"
     ),
     judge=drift.judge,
+    tells=lambda check: True,
     options={"quantile": Option("number", 0.5, "Which one: 0.5 is the median."), **drift.OPTIONS},
     wrong=_wrong,
     kept=True,

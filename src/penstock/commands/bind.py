@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
+from penstock.commands import bind_checks
 from penstock.commands.workspace import Workspace, utc_now
 from penstock.contracts.shape import departures, stops
 from penstock.domain.contract import Contract
@@ -113,6 +114,7 @@ def attempt(space: Workspace, sources: dict[str, tuple[Column, ...] | None] | No
             _source(table, known[table.id], bound, session)
         for model in in_order(space.project.models):
             _model(space, model, bound, session)
+        bound.problems += bind_checks.problems(space, bound.columns, session)
     finally:
         connection.close()
     return bound

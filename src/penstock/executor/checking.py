@@ -80,6 +80,15 @@ def _called(session: Session, what: Checkable, wanted: Wanted, root: Path) -> Ch
     return replace(result, samples=masked(shown, _key(what, wanted), wanted.check, _private(what, wanted, shown)))
 
 
+def _is_told(what: Checkable, wanted: Wanted) -> bool:
+    """Whether what a check of the table says and keeps is a value out of a private column."""
+    kind, check = wanted.kind, wanted.check
+    if not isinstance(kind, TableKind) or not kind.tells(check):
+        return False
+    hidden = None if what.private is None else {name.lower() for name in what.private}
+    return hidden is None or any(name.lower() in hidden for name in check.columns)
+
+
 def _key(what: Checkable, wanted: Wanted) -> Sequence[str]:
     """Of rows that somebody's own code gives all columns are shown, unless it names some."""
     own = isinstance(wanted.kind, CodeKind) or wanted.check.sql
@@ -106,6 +115,9 @@ def _judged(session: Session, what: Checkable, wanted: Wanted, figures: Sequence
         if wanted.select is not None and found.get(SUSPECTS) != 0:
             failing = session.query(wanted.select).rows[0][0]
         result = replace(verdict(wanted, found, failing), owner=what.owner)
+        if _is_told(what, wanted):
+            message = f"{wanted.check.kind} of {', '.join(wanted.check.columns)}: the values are private and not shown"
+            result = replace(result, message=message, values={})
         if result.outcome is CheckOutcome.PASSED:
             return result
         select = samples(wanted, SAMPLES)
@@ -116,7 +128,7 @@ def _judged(session: Session, what: Checkable, wanted: Wanted, figures: Sequence
         return result
     shown = [dict(zip((c.name for c in rows.columns), row, strict=True)) for row in rows.rows]
     if isinstance(wanted.kind, TableKind):
-        return replace(result, samples=tuple(shown))
+        return replace(result, samples=() if _is_told(what, wanted) else tuple(shown))
     return replace(result, samples=masked(shown, _key(what, wanted), wanted.check, _private(what, wanted, shown)))
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from penstock.checks.compile import looks_back
-from penstock.checks.kind import named
+from penstock.checks.compile import kind_of, looks_back
+from penstock.checks.kind import TableKind, named
 from penstock.domain.check import Check
 from penstock.domain.layer import Layer
 from penstock.domain.relation import RelationName
@@ -68,6 +68,19 @@ class _Rules:
             return
         added = VALIDITY if self.materialization(model) == "history" else ()
         given = (*model.outputs, *added)
+        kind, private = kind_of(each), {name.lower() for name in model.pii}
+        if (
+            isinstance(kind, TableKind)
+            and kind.kept
+            and kind.tells(each)
+            and private & set(map(str.lower, each.columns))
+        ):
+            self.problems.add(
+                "CHECK_OPTION",
+                f"{each.kind} of {', '.join(each.columns)} would keep and show values of a column under pii",
+                each.location,
+                "look at its null_rate, distinct_count or mean",
+            )
         for name in named(each):
             if name.lower() not in map(str.lower, given):
                 self.problems.add(

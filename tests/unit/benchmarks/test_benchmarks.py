@@ -28,6 +28,7 @@ TINY = [
     "200",
 ]
 KEYS = {
+    "checks": {"penstock_cpu_s", "by_hand_cpu_s", "ratio_to_by_hand", "passes", "incremental_with_checks_cpu_s"},
     "startup": {"help_cpu_s", "version_cpu_s", "status_cpu_s", "run_unchanged_cpu_s", "python_alone_cpu_s"},
     "models": {"plan_cpu_s", "run_unchanged_cpu_s", "run_one_changed_cpu_s", "run_all_warm_cpu_s", "ratio_warm"},
     "landing": {"penstock_run_cpu_s", "ratio_to_copy", "ratio_to_copy_as_text", "ratio_to_copy_and_load"},
@@ -53,7 +54,12 @@ def measured(name: str, folder: Path) -> dict[str, Any]:
     return dict(figures)
 
 
-@pytest.mark.parametrize("name", KEYS)
+def test_thirty_checks_take_two_passes_at_most(tmp_path: Path) -> None:
+    figures = measured("checks", tmp_path)
+    assert 1 <= figures["passes"] <= figures["target_passes"] == 2
+
+
+@pytest.mark.parametrize("name", KEYS.keys() - {"checks"})
 def test_a_benchmark_gives_its_figures(name: str, tmp_path: Path) -> None:
     figures = measured(name, tmp_path)
     assert figures.keys() >= KEYS[name]

@@ -10,6 +10,7 @@ import pytest
 
 from penstock.domain.check_result import CheckOutcome
 from penstock.domain.run import Status
+from penstock.errors import ProjectError
 
 START = datetime(2026, 11, 17, 6, tzinfo=UTC)
 SOURCE = """
@@ -270,6 +271,22 @@ def test_private_values_are_not_shown(folder: Any) -> None:
     report = run(folder, 1)
     assert "id = ***, mail = ***" in failed(report).message
     assert "secret" not in repr(report)
+
+
+def test_what_is_said_of_a_private_column_is_no_value_of_it(folder: Any) -> None:
+    source(folder)
+    told = "[{freshness: {column: day, error_after: 1 day}}, {completeness: {column: day}}]"
+    model(folder, f"key: id\npii: [day, amount]\nchecks: {told}")
+    orders(folder, GOOD[0], GOOD[3])
+    report = run(folder, 0)
+    assert [problem.code for problem in step(report).problems] == ["CHECK_FAILED"] * 2
+    assert "2026-11-0" not in repr(step(report))
+    assert "datetime.datetime(2026, 11, 3" not in repr(step(report))
+    kept = "{quantile_drift: {column: amount, max: 1%}}, {anomaly: {column: amount, measure: max}}"
+    model(folder, f"key: id\npii: [day, amount]\nchecks: [{kept}]")
+    with pytest.raises(ProjectError) as error:
+        folder.project.validate()
+    assert [each.code for each in error.value.problems] == ["CHECK_OPTION"] * 2
 
 
 def test_every_failing_check_is_told_at_once(folder: Any) -> None:

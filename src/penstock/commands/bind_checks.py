@@ -1,0 +1,89 @@
+"""Checks are prepared against empty tables too: an unknown column, a pattern that does not compile, a bound that is no
+value of its column's type are told with file and line before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from penstock.checks.compile import compiled
+from penstock.checks.kind import Subject
+from penstock.commands.workspace import Workspace, utc_now
+from penstock.domain.check import Check
+from penstock.domain.model import Model
+from penstock.domain.relation import Column, RelationName
+from penstock.domain.source import SourceTable
+from penstock.errors import Location, PenstockError, Problem
+from penstock.ports import Session
+from penstock.project.problems import did_you_mean
+from penstock.quoting import qualified
+from penstock.sql.render import bind_parameters
+
+Columns = Mapping[RelationName, Sequence[Column]]
+
+
+def problems(space: Workspace, columns: Columns, session: Session) -> Iterator[Problem]:
+    """What is wrong with the checks of relations whose `columns` are known, and which are there as empty tables."""
+    relations: tuple[Model | SourceTable, ...] = (*space.project.tables, *space.project.models)
+    for what in relations:
+        if what.checks and what.relation in columns:
+            yield from _of(space, what, columns, session)
+
+
+def _of(space: Workspace, what: Model | SourceTable, columns: Columns, session: Session) -> Iterator[Problem]:
+    now = utc_now()
+    # A row of NULLs: of no row at all nothing is computed, not even a constant that does not cast.
+    table = f"(SELECT t.* FROM (SELECT 1) LEFT JOIN {qualified(what.relation.layer, what.relation.name)} AS t ON true)"
+    subject = Subject(what.relation, table, table, columns[what.relation], now.replace(tzinfo=None))
+    parameters = space.parameters(now)
+    checks = [
+        replace(each, sql=bind_parameters(each.sql, parameters)) if "$" in each.sql else each
+        for each in what.checks
+        if all(name in columns for name in each.refers)
+    ]
+    if checks and _wrong(checks, subject, session):
+        for check in checks:
+            found = _elsewhere(check, subject, columns) or _wrong([check], subject, session)
+            if found:
+                yield found
+
+
+def _elsewhere(check: Check, subject: Subject, columns: Columns) -> Problem | None:
+    """A column that the relation does not have which a check compares with."""
+    for relation in check.refers if "field" in check.options else ():
+        there = [column.name for column in columns[relation]]
+        for name in check.options["field"] or check.columns:
+            if name.lower() not in map(str.lower, there):
+                message = f"{subject.relation}: the check {check.name} names the column {name!r} of {relation}, "
+                hint = did_you_mean(name, there, f"columns: {', '.join(there)}")
+                return Problem("UNKNOWN_COLUMN", f"{message}which is not there", check.location, hint)
+    return None
+
+
+def _wrong(checks: Sequence[Check], subject: Subject, session: Session) -> Problem | None:
+    """What is wrong with `checks`, told of the first of them: whoever wants to know which it is asks for each alone."""
+    first = checks[0]
+    try:
+        for each in checks:
+            if each.sql:
+                session.describe(each.sql)
+        program = compiled(checks, subject)
+        for statement in (*(each.sql for each in program.passes), *(each.select for each in program.wanted)):
+            if statement is not None:
+                session.query(statement)
+    except KeyError as error:
+        return Problem(
+            "UNKNOWN_COLUMN",
+            f"{subject.relation}: the check {first.name} names the column {str(error.args[0])!r}, which is not there",
+            first.location,
+            f"columns: {', '.join(column.name for column in subject.columns)}",
+        )
+    except PenstockError as error:
+        told = error.locate(Location(first.location.path, first.line)).problem if first.sql else error.problem
+        return Problem(
+            "CHECK_OPTION",
+            f"{subject.relation}: the check {first.name} cannot be evaluated: {told.message}",
+            (told.location if first.sql else None) or first.location,
+            "correct the check, or the type of its column",
+        )
+    return None
