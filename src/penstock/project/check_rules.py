@@ -68,13 +68,8 @@ class _Rules:
             return
         added = VALIDITY if self.materialization(model) == "history" else ()
         given = (*model.outputs, *added)
-        kind, private = kind_of(each), {name.lower() for name in model.pii}
-        if (
-            isinstance(kind, TableKind)
-            and kind.kept
-            and kind.tells(each)
-            and private & set(map(str.lower, each.columns))
-        ):
+        kind, private = kind_of(each), {name.lower() for name in model.pii} & {name.lower() for name in each.columns}
+        if private and isinstance(kind, TableKind) and kind.kept and kind.tells(each):
             self.problems.add(
                 "CHECK_OPTION",
                 f"{each.kind} of {', '.join(each.columns)} would keep and show values of a column under pii",
