@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from penstock.commands import bind_checks
 from penstock.commands.workspace import Workspace, utc_now
 from penstock.contracts.shape import departures, stops
 from penstock.domain.contract import Contract
@@ -100,6 +99,7 @@ def bind(space: Workspace, sources: dict[str, tuple[Column, ...] | None] | None 
 
 def attempt(space: Workspace, sources: dict[str, tuple[Column, ...] | None] | None = None) -> Bound:
     """Prepare what can be prepared; what does not bind is among the `problems`."""
+    from penstock.commands import bind_checks
     from penstock.embedded.connection import connect
     from penstock.engines.duckdb.session import DuckSession
 
