@@ -103,10 +103,10 @@ def failures(report: RunReport) -> None:
 
 
 def warned(report: RunReport) -> None:
-    """Checks that do not hold and let everything through all the same."""
+    """Checks that do not hold and let everything through all the same, or all but the rows that fail."""
     found = [each for each in judged(report) if each.outcome is CheckOutcome.WARNED]
     for each in found:
-        head = style("warned:", fg="yellow", bold=True)
+        head = style("set apart:" if each.on_fail == "quarantine" else "warned:", fg="yellow", bold=True)
         write(f"{head} {each.relation}: {printable(each.name)}: {printable(each.message)}\n    at {each.location}")
     if found:
         write("")
