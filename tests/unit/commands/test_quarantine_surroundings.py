@@ -66,6 +66,21 @@ def test_killed_in_the_middle_of_a_fix(shop: Make, point: str) -> None:
     assert len(made.project.quarantine_log()) == 1
 
 
+def test_killed_in_the_middle_of_a_discard(shop: Make) -> None:
+    made = shop()
+    made.run("1,5,ada", "2,-3,bob")
+    row = made.id()
+    command = [
+        sys.executable, "-m", "penstock", "quarantine", "discard", "raw.t", row, "--why", "a test",
+        "--project", str(made.root),
+    ]  # fmt: skip
+    environment = {**os.environ, "PENSTOCK_FAILPOINT": "discard.written"}
+    assert subprocess.run(command, env=environment, check=False, capture_output=True).returncode == -9
+    assert (made.project.quarantine_log(), made.id()) == ((), row)
+    assert subprocess.run(command, check=False, capture_output=True).returncode == 0
+    assert (len(made.project.quarantine_log()), made.held()) == (1, {})
+
+
 def test_a_warehouse_of_an_older_penstock_is_judged_again(shop: Make) -> None:
     made = shop()
     made.run("1,-5,ada", "2,2,bob")
