@@ -100,7 +100,8 @@ def report(cli: Any) -> dict[str, Any]:
 def test_every_dirty_row_is_set_apart_with_its_reason(whose: str, bank: Any) -> None:
     if whose != "the example":
         theirs(bank)
-    bank("run")
+    said = bank("run").out
+    assert "set apart: source.accounts: there is a type: expected a value in account_type: 1 of " in said
     assert held(bank) == HELD[whose]
     # with what was found, and the row as it came
     shown = bank("quarantine", "show", "source.accounts").out
