@@ -72,7 +72,7 @@ def test_map_is_called_with_changed_rows_only(folder: Any) -> None:
     step, calls = python.run("1,north,3", "3,west,0", "4,east,1")
     assert calls == ["1,4"]
     assert step.mode == "maintained"
-    assert step.accounting == {"affected": 3, "gone": 1, "came": 2}
+    assert step.accounting.items() >= {"affected": 3, "gone": 1, "came": 2}.items()
     assert folder.rows("FROM bus.m") == [(1, 0), (1, 1), (1, 2), (4, 0)]
     step, calls = python.run("1,north,3", "3,west,0", "4,east,1")
     assert calls == []

@@ -42,3 +42,14 @@ def test_what_one_prints_stays_out_of_the_json(
     out, err = capsys.readouterr()
     assert json.loads(out)["status"] == "success"
     assert "half way" in err
+
+
+RELATION = MODEL.format(body="import duckdb; return duckdb.connect().from_arrow(orders).filter('amount > 1')")
+
+
+def test_one_may_answer_with_a_relation_of_its_own_duckdb(folder: Any) -> None:
+    folder.write("models/serv/asked.py", RELATION)
+    assert folder.project.run().exit_code == 0
+    assert folder.rows("SELECT id FROM serv.asked ORDER BY 1") == folder.rows(
+        "SELECT id FROM raw.orders WHERE amount > 1 ORDER BY 1"
+    )

@@ -102,7 +102,7 @@ class DuckSession:
     @contextmanager
     def register(self, name: str, rows: ArrowStream) -> Iterator[None]:
         with translated():
-            self._mine().register(name, rows)
+            self._mine().register(name, _Stream(rows) if isinstance(rows, duckdb.DuckDBPyRelation) else rows)
         try:
             yield
         except BaseException:  # an error may have ended a transaction, and that has taken the view with it
