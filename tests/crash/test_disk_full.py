@@ -28,8 +28,8 @@ MODELS = {
     "exports/out.yml": "exports:\n  pages: {format: csv, relation: serv.pages, path: pages.csv, order_by: [page]}\n",
     "models/serv/pages.sql": "SELECT page, day, hash(page) AS noise FROM raw.visits\n",
 }
-ROOM = 160 << 20
-"""For two warehouses, as a rebuild has for a while, with what has changed in the big table."""
+ROOM = 512 << 20
+"""For two warehouses, as a rebuild has for a while, and all that a group of big tables keeps aside until it commits."""
 
 
 class Disk:

@@ -133,8 +133,9 @@ def test_a_flipped_bit_in_the_landing_is_found_before_it_is_read(history: Any, t
     assert done.report is not None
     steps = {step: status for step, (status, _, _) in done.report["steps"].items()}
     assert done.report["steps"]["load:shop.products"][2] == ["LANDED_FILE_CHANGED"]
-    assert steps["load:shop.orders"] == steps["build:stg.sales"] == steps["export:visits"] == "success"
+    assert steps["load:shop.orders"] == steps["build:stg.sales"] == steps["load:web.visits"] == "success"
     assert steps["build:serv.report"] == steps["export:report"] == "skipped"
+    assert steps["build:serv.visits_daily"] == "skipped", "it is published with the report"
     assert mini.rows("FROM raw.products ORDER BY ALL") == before
     path.write_bytes(whole)
     mini.run(1)

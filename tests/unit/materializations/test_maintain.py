@@ -145,16 +145,22 @@ def test_the_net_of_several_commits_is_the_difference_between_the_ends(db: Any, 
             db.execute(statement)
 
 
+EVERY = 2**63 - 1
+"""A commit number that none comes after."""
+
+
 def test_a_log_with_more_or_fewer_rows_than_the_ledger_says_is_told(db: Any) -> None:
     db.execute("CREATE TABLE _penstock.commits (number BIGINT, relation VARCHAR, changes BIGINT)")
     db.execute("INSERT INTO _penstock.commits VALUES (1, 's.t', NULL), (3, 's.t', 2), (4, 's.u', 9), (5, 's.t', 0)")
     db.execute(changelog.create(T))
     db.execute(changelog.write(T, ["k"], 3, 1, "(SELECT unnest([1, 2]) AS k)"))
     found = changelog.altered(T)
-    assert db.execute(found, ("s.t", 1, 1)).fetchall() == []
-    assert db.execute(found, ("s.t", 0, 0)).fetchall() == [(1,)], "the log does not reach across that commit"
+    assert db.execute(found, ("s.t", 1, EVERY, 1, EVERY)).fetchall() == []
+    assert db.execute(found, ("s.t", 0, EVERY, 0, EVERY)).fetchall() == [(1,)], (
+        "the log does not reach across that commit"
+    )
     db.execute(changelog.write(T, ["k"], 7, 1, "(SELECT 1 AS k)"))
-    assert db.execute(found, ("s.t", 1, 1)).fetchall() == [(7,)]
+    assert db.execute(found, ("s.t", 1, EVERY, 1, EVERY)).fetchall() == [(7,)]
     db.execute(changelog.prune(T), (7,))
-    assert db.execute(found, ("s.t", 1, 1)).fetchall() == [(3,)]
-    assert db.execute(found, ("s.t", 3, 3)).fetchall() == []
+    assert db.execute(found, ("s.t", 1, EVERY, 1, EVERY)).fetchall() == [(3,)]
+    assert db.execute(found, ("s.t", 3, EVERY, 3, EVERY)).fetchall() == []
