@@ -255,9 +255,19 @@ def test_a_rebuild_gives_the_same(bank: Bank) -> None:
     bank.run()
     again = bank.cli("run", "--json").json
     assert again["status"] == "unchanged"
-    (bank.cli.cwd / "data" / "dev" / "warehouse.duckdb").unlink()
+    warehouse = bank.cli.cwd / "data" / "dev" / "warehouse.duckdb"
+
+    def snapshots() -> list[list[tuple[object, ...]]]:
+        with duckdb.connect(str(warehouse), read_only=True) as connection:
+            names = ("accounts", "customers")
+            return [connection.execute(f"FROM snapshots.{name} ORDER BY ALL").fetchall() for name in names]
+
+    before = snapshots()
+    assert any(not row[-1] for rows in before for row in rows), "no version has ended"
+    warehouse.unlink()
     bank.cli("rebuild")
     assert bank.marts() == expected(bank.inbox)
+    assert snapshots() == before
 
 
 def test_the_files_that_come_with_the_example_are_the_generators(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """When a history of a model looked at its inputs: once for each landing, so that a rebuild looks at the same times.
 
 A landing is what one run landed; its time is that of its last batch. As long as a model reads nothing but relations of
-sources, through views at most, what it gave at each of these times can still be told from raw history: then its
-versions depend on the landing alone, and not on when anybody built them.
+sources, through views and tables that hold what their SELECT gives, what it gave at each of these times can still be
+told from raw history: then its versions depend on the landing alone, and not on when anybody built them.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from penstock.domain.model import Model
+from penstock.domain.quarantine import is_split
 from penstock.domain.relation import RelationName
 from penstock.domain.source import SourceTable
+from penstock.executor import quarantine
 from penstock.executor.work import Work
 from penstock.materializations import asof
 from penstock.planner.reach import Reach
@@ -23,6 +25,8 @@ POSITION = RelationName("_penstock", "time")
 """Stands among a model's applied inputs for the time of its last look, in microseconds since 1970."""
 _EPOCH = datetime(1970, 1, 1)
 _STEP = timedelta(microseconds=1)
+_ITS_SELECT = frozenset({"auto", "rebuild"})
+"""A table that is kept so holds the rows of its SELECT, without those that are set apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +60,20 @@ def position(at: datetime) -> int:
 
 
 def sources(model: Model, reach: Reach) -> dict[RelationName, SourceTable] | None:
-    """The source tables a model reads, through views at most, by their stored relations; None when it reads anything
-    whose past cannot be told: another model's table, a history dated by a column of the source."""
+    """The source tables that what a model reads is made from, by their stored relations; None when it reads anything
+    whose past cannot be told: what a function or an earlier run made, a history dated by a column of the source."""
     found: dict[RelationName, SourceTable] = {}
     for relation in reach.inputs(model):
-        table = reach.tables.get(relation)
-        if table is None or table.effective is not None:
+        table, other = reach.tables.get(relation), reach.models.get(relation)
+        if table is not None and table.effective is None:
+            found[relation] = table
+        elif other is not None and other.language == "sql" and other.materialization in _ITS_SELECT:
+            below = sources(other, reach)
+            if below is None:
+                return None
+            found |= below
+        else:
             return None
-        found[relation] = table
     return found
 
 
@@ -97,7 +107,15 @@ def _then(model: Model, tables: Mapping[RelationName, SourceTable], at: datetime
     def select(of: Model) -> str:
         for read in of.reads:
             if read not in then:
-                then[read] = select(work.reach.models[read])
+                then[read] = passing(work.reach.models[read])
         return substituted(of.sql, {read: then[read] for read in of.reads})
+
+    def passing(of: Model) -> str:
+        """Today's checks are used for all times, as is today's definition."""
+        rows = select(of)
+        if not is_split(of):
+            return rows
+        conditions = quarantine.compiled(of, work.catalogue.columns(session, of.relation) or ())
+        return f"SELECT * FROM (\n{rows}\n) AS judged WHERE NOT ({' OR '.join(rule.fails for rule in conditions)})"
 
     return select(model)

@@ -219,9 +219,17 @@ def test_history_keeps_versions_ends_deleted_keys_and_begins_them_again(folder: 
     assert run(folder, 3) is None
 
 
-def test_history_is_replayed_by_a_rebuild(folder: Any) -> None:
+BETWEEN = {
+    "view": "materialization: view",
+    "auto": "description: kept as a table",
+    "quarantine": "checks: [{range: {column: amount, max: 4, on_fail: quarantine}}]",
+}
+
+
+@pytest.mark.parametrize("between", BETWEEN)
+def test_history_is_replayed_by_a_rebuild(folder: Any, between: str) -> None:
     source(folder)
-    model(folder, "materialization: view", "SELECT region, amount FROM raw.orders", "stg/v")
+    model(folder, BETWEEN[between], "SELECT region, amount FROM raw.orders", "stg/v")
     model(folder, HISTORY, "SELECT region, sum(amount) AS total FROM stg.v GROUP BY region")
     days: list[tuple[str, ...]] = [
         ("1,2026-11-01,north,1,", "2,2026-11-01,south,2,"),
@@ -234,7 +242,7 @@ def test_history_is_replayed_by_a_rebuild(folder: Any) -> None:
         orders(folder, *rows)
         run(folder, hour)
     before = folder.rows("FROM bus.m")
-    assert len(before) == 6
+    assert len(before) == (5 if between == "quarantine" else 6)
     assert folder.project.rebuild(now=START + timedelta(days=30)).exit_code == 0
     assert folder.rows("FROM bus.m") == before
 
