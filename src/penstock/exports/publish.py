@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from penstock import failpoint
+from penstock.embedded.disk import sync
 from penstock.errors import DriverError, UserError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -78,7 +79,7 @@ def publish(write: Callable[[Path], int], final: Path, *, run: str) -> int:
 def _replace_file(target: Path, final: Path) -> None:
     previous = _linked_version(final)
     target.replace(final)
-    _sync(final.parent)
+    sync(final.parent)
     failpoint.reach("export.renamed")
     _drop_versions(final, keep={previous})
 
@@ -89,7 +90,7 @@ def _replace_folder(target: Path, final: Path, link: Path, token: str) -> None:
     target.rename(version)
     link.symlink_to(version.name, target_is_directory=True)
     link.replace(final)
-    _sync(final.parent)
+    sync(final.parent)
     failpoint.reach("export.renamed")
     _drop_versions(final, keep={previous, version.name})
 
@@ -167,7 +168,7 @@ def _make_folders(folder: Path) -> None:
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     for each in missing:
-        _sync(each.parent)
+        sync(each.parent)
 
 
 def _sync_tree(target: Path) -> None:
@@ -175,19 +176,11 @@ def _sync_tree(target: Path) -> None:
     if target.is_dir():
         for folder, _, files in os.walk(target, topdown=False):
             for file in files:
-                _sync(Path(folder, file))
-            _sync(Path(folder))
+                sync(Path(folder, file))
+            sync(Path(folder))
     else:
-        _sync(target)
-    _sync(target.parent)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync(target)
+    sync(target.parent)
 
 
 @contextmanager

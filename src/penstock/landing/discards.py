@@ -15,6 +15,7 @@ from typing import Any
 
 from penstock.domain.quarantined import Discard
 from penstock.domain.relation import RelationName
+from penstock.embedded import disk
 from penstock.errors import StateError
 from penstock.failpoint import reach
 from penstock.landing import durable
@@ -37,10 +38,10 @@ def write(root: Path, discard: Discard) -> None:
         }
         fields["digest"] = _digest(fields)
         aside = folder / f".{number:06d}"
-        durable.write(aside, (json.dumps(fields, indent=2) + "\n").encode())
+        disk.write(aside, (json.dumps(fields, indent=2) + "\n").encode())
         reach("discard.written")
         aside.replace(folder / f"{number:06d}.json")
-        durable.sync(folder)
+        disk.sync(folder)
 
 
 def read(root: Path, relation: RelationName | None = None) -> tuple[Discard, ...]:

@@ -1,14 +1,14 @@
-"""Files that survive a power cut: fsync of the file, then of every folder whose entries changed."""
+"""Folders that survive a power cut, errors of the disk in words, and what tells one file from another."""
 
 from __future__ import annotations
 
 import errno
 import hashlib
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from penstock.embedded.disk import sync
 from penstock.errors import DriverError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -34,15 +34,6 @@ def reported(doing: str) -> Iterator[None]:
         ) from error
 
 
-def sync(path: Path) -> None:
-    """fsync a file or a folder."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def make_folder(path: Path) -> None:
     """Create a folder and its parents so that they outlive a power cut."""
     missing = []
@@ -52,14 +43,6 @@ def make_folder(path: Path) -> None:
     for folder in reversed(missing):
         folder.mkdir(exist_ok=True)
         sync(folder.parent)
-
-
-def write(path: Path, content: bytes) -> None:
-    """Create or replace a file and fsync it."""
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def fingerprint(path: Path) -> tuple[str, int]:

@@ -27,6 +27,7 @@ from penstock.domain.batch import Extract, Manifest
 from penstock.domain.quarantined import Discard
 from penstock.domain.relation import RelationName
 from penstock.domain.source import ExtractKind, SourceTable
+from penstock.embedded import disk
 from penstock.embedded.filelock import held
 from penstock.errors import StateError, UserError
 from penstock.failpoint import reach
@@ -97,7 +98,7 @@ class LocalLanding:
             processing_ts = max(processing_ts, last.processing_ts + timedelta(microseconds=1))
         data = data_path(table.source, table.name, processing_ts.date(), seq)
         with durable.reported(f"landing {table.id}"):
-            durable.sync(extract.data)
+            disk.sync(extract.data)
             sha256, size = durable.fingerprint(extract.data)
             manifest = Manifest(
                 source=table.source,
@@ -128,13 +129,13 @@ class LocalLanding:
             if orphan != target:
                 orphan.unlink()  # a crash before midnight: the number is used again, in today's folder
         staged.replace(target)
-        durable.sync(target.parent)
+        disk.sync(target.parent)
         reach("land.data_renamed")
         written = staged.with_name(f"{staged.name}.manifest")
-        durable.write(written, dump(manifest))
+        disk.write(written, dump(manifest))
         reach("land.manifest_written")
         written.replace(target.with_suffix(".json"))
-        durable.sync(target.parent)
+        disk.sync(target.parent)
         reach("land.committed")
 
     def data(self, manifest: Manifest) -> Path:

@@ -8,9 +8,9 @@ from penstock.domain.check import Check
 from penstock.domain.relation import RelationName
 from penstock.errors import Location
 from penstock.project.check_schema import PythonCheckFile
-from penstock.project.front_matter import of_docstring
 from penstock.project.pieces import CheckPiece, Mention
 from penstock.project.problems import Problems
+from penstock.project.python_file import python_file
 from penstock.project.tolerances import tolerance
 from penstock.project.validation import validate
 
@@ -22,17 +22,10 @@ def python_check(text: str, path: str, problems: Problems) -> CheckPiece | None:
 
     Raises ProjectError for front matter that is not YAML.
     """
-    try:
-        tree = ast.parse(text, filename=path)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        place = Location(path, getattr(error, "lineno", None) or 1, getattr(error, "offset", None))
-        message = getattr(error, "msg", None) or str(error)
-        problems.add("PYTHON_PARSE", f"the Python does not parse: {message}", place, "correct the syntax")
+    file = python_file(text, path, problems)
+    if file is None:
         return None
-    head = tree.body[0] if tree.body else None
-    docstring = head if isinstance(head, ast.Expr) and isinstance(head.value, ast.Constant) else None
-    raw = (ast.get_source_segment(text, docstring) or "") if docstring else ""
-    document = of_docstring(raw, path, docstring.lineno) if docstring else None
+    document = file.matter
     if document is None:
         problems.add(
             "FRONT_MATTER",
@@ -42,7 +35,9 @@ def python_check(text: str, path: str, problems: Problems) -> CheckPiece | None:
         )
         return None
     spec = validate(PythonCheckFile, document.value, document, (), problems)
-    function = next((node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == FUNCTION), None)
+    function = next(
+        (node for node in file.tree.body if isinstance(node, ast.FunctionDef) and node.name == FUNCTION), None
+    )
     if function is None:
         problems.add(
             "PYTHON_CHECK",

@@ -8,10 +8,10 @@ from penstock.domain.relation import RelationName
 from penstock.errors import Location
 from penstock.project.checks import checks
 from penstock.project.contracts import of_model as contract_of
-from penstock.project.front_matter import of_docstring
 from penstock.project.models import places
 from penstock.project.pieces import Mention, ModelPiece
 from penstock.project.problems import Problems
+from penstock.project.python_file import python_file
 from penstock.project.schema import PythonFrontMatter
 from penstock.project.strategies import of_python
 from penstock.project.tolerances import tolerance
@@ -27,20 +27,10 @@ def python_model(text: str, path: str, relation: RelationName, problems: Problem
 
     Raises ProjectError for front matter that is not YAML.
     """
-    try:
-        tree = ast.parse(text, filename=path)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        line = getattr(error, "lineno", None) or 1
-        column = getattr(error, "offset", None)
-        message = getattr(error, "msg", None) or str(error)
-        problems.add(
-            "PYTHON_PARSE", f"the Python does not parse: {message}", Location(path, line, column), "correct the syntax"
-        )
+    file = python_file(text, path, problems)
+    if file is None:
         return None
-    head = tree.body[0] if tree.body else None
-    docstring = head if isinstance(head, ast.Expr) and isinstance(head.value, ast.Constant) else None
-    raw = (ast.get_source_segment(text, docstring) or "") if docstring else ""
-    document = of_docstring(raw, path, docstring.lineno) if docstring else None
+    document = file.matter
     if document is None:
         problems.add(
             "FRONT_MATTER",
@@ -48,12 +38,12 @@ def python_model(text: str, path: str, relation: RelationName, problems: Problem
             Location(path, 1),
             "begin the file with a docstring that says `columns: [...]` and `reads: [...]`",
         )
-    function = _function(tree, path, problems)
+    function = _function(file.tree, path, problems)
     spec = validate(PythonFrontMatter, document.value, document, (), problems) if document else None
     if document is None or spec is None or function is None:
         return None
     _arity(function, len(spec.reads), path, problems)
-    code = text if docstring is None else text.replace(raw, "", 1)
+    code = text.replace(file.docstring, "", 1)
     return ModelPiece(
         relation=relation,
         language="python",

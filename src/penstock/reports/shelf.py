@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from penstock.domain.quality import QualityReport
+from penstock.embedded import disk
 from penstock.embedded.home import usable
 from penstock.reports.document import document
 from penstock.reports.page import page
@@ -42,7 +43,7 @@ def put(report: QualityReport, home: Path, *, kept: int) -> Path:
                 if not newer:
                     _replace(folder, f"{LATEST}.{kind}", content)
             _forget(folder, kept)
-            _sync(folder)
+            disk.sync(folder)
     return folder / f"{report.run}.html"
 
 
@@ -81,19 +82,8 @@ def _forget(folder: Path, kept: int) -> None:
 
 def _replace(folder: Path, name: str, content: bytes) -> None:
     aside = folder / f".{name}.part"
-    with aside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    disk.write(aside, content)
     aside.replace(folder / name)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

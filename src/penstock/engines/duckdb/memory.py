@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,6 +9,7 @@ import duckdb
 
 from penstock.embedded.connection import connect
 from penstock.embedded.failure import translated
+from penstock.engines.duckdb.cursors import Cursors
 from penstock.engines.duckdb.session import DuckSession
 from penstock.ports import Session, Warehouse
 from penstock.quoting import identifier
@@ -55,28 +54,16 @@ class _MemoryWarehouse:
     def __init__(self, connection: duckdb.DuckDBPyConnection, name: str) -> None:
         self._connection = connection
         self._name = name
-        self._cursors: list[duckdb.DuckDBPyConnection] = []
-        self._guard = threading.Lock()
+        self._cursors = Cursors(connection)
 
     def session(self) -> Session:
-        with self._guard, translated():
-            cursor = self._connection.cursor()
-            self._cursors.append(cursor)
-            cursor.execute(f"USE {identifier(self._name)}")
-        return DuckSession(cursor)
+        return DuckSession(self._cursors.new(f"USE {identifier(self._name)}"))
 
     def interrupt(self) -> None:
-        with self._guard:
-            for cursor in self._cursors:
-                with contextlib.suppress(duckdb.Error):
-                    cursor.interrupt()
+        self._cursors.interrupt()
 
     def checkpoint(self) -> None:
         """There is no file."""
 
     def close(self) -> None:
-        with self._guard:
-            for cursor in self._cursors:
-                with contextlib.suppress(duckdb.Error):
-                    cursor.close()
-            self._cursors.clear()
+        self._cursors.close()

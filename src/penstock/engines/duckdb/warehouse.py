@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import threading
 from contextlib import ExitStack
 
 import duckdb
 
 from penstock.embedded.failure import translated
+from penstock.engines.duckdb.cursors import Cursors
 from penstock.engines.duckdb.session import DuckSession
 from penstock.errors import StateError
 from penstock.ports import Session
@@ -21,8 +20,7 @@ class DuckWarehouse:
     def __init__(self, resources: ExitStack, connection: duckdb.DuckDBPyConnection) -> None:
         self._resources = resources
         self._connection = connection
-        self._cursors: list[duckdb.DuckDBPyConnection] = []
-        self._guard = threading.Lock()
+        self._cursors = Cursors(connection)
         self._process = os.getpid()
 
     def session(self) -> Session:
@@ -32,25 +30,15 @@ class DuckWarehouse:
                 code="FORKED",
                 hint="open it in the process that uses it; start workers with spawn",
             )
-        with self._guard, translated():
-            cursor = self._connection.cursor()
-            self._cursors.append(cursor)
-        return DuckSession(cursor)
+        return DuckSession(self._cursors.new())
 
     def interrupt(self) -> None:
-        with self._guard:
-            for cursor in self._cursors:
-                with contextlib.suppress(duckdb.Error):
-                    cursor.interrupt()
+        self._cursors.interrupt()
 
     def checkpoint(self) -> None:
         with translated():
             self._connection.execute("CHECKPOINT")
 
     def close(self) -> None:
-        with self._guard:
-            for cursor in self._cursors:
-                with contextlib.suppress(duckdb.Error):
-                    cursor.close()
-            self._cursors.clear()
+        self._cursors.close()
         self._resources.close()
