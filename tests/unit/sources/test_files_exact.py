@@ -63,6 +63,7 @@ def delimited(
 @example(table=(1, [("\r",)]), delimiter=",", end="\n", careful=False, encoding="utf-8", header=["\r\n"] * 4)
 @example(table=(2, [("1", "2")]), delimiter=",", end="\r", careful=False, encoding="utf-8", header=["\r\n"] * 4)
 @example(table=(2, [("\n", None)]), delimiter=",", end="\r\n", careful=True, encoding="utf-8-sig", header=["\n"] * 4)
+@example(table=(1, [(None,)]), delimiter=",", end="\r", careful=False, encoding="utf-8-sig", header=["\r"] * 4)
 def test_delimited_text_lands_exactly(
     lab: Any, *, table: Any, delimiter: str, end: str, careful: bool, encoding: str, header: list[str] | None
 ) -> None:

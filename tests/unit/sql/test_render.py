@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.errors import UserError
@@ -45,8 +45,6 @@ AROUND = [
     "1--$p\n+2",
 ]
 FROM = ' FROM (SELECT 1 AS "$p", 2 AS "a""$p", 3 AS a$p)'
-settings.register_profile("shared", suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-settings.load_profile("shared")
 
 
 def one(database: duckdb.DuckDBPyConnection, sql: str, values: dict[str, Any] | None = None) -> Any:

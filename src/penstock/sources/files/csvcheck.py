@@ -144,8 +144,10 @@ class CsvCheck:
             return  # not complete, or half of a \r\n
         self.newline = found[1]
         self._rows_begin = found.end() if self._header else 0
+        # a line end inside the first record: DuckDB takes it for what ends lines, or, behind a byte order mark, for the
+        # end of the header
         first_end = _LINE_END.search(text)
-        self._misleading = first_end is not None and first_end[0] != self.newline
+        self._misleading = first_end is not None and first_end.start() < found.start(1)
         separated = self._fields(text[: found.start(1)])
         try:
             self.first = tuple(self._unquoted(field).decode() for field in separated)
