@@ -1,19 +1,24 @@
-"""The same random cases on every machine: a change fails for what it changed. A campaign (`PENSTOCK_EXAMPLES=1000`,
-`PENSTOCK_INCREMENTAL_CASES=20000`) draws others each time; what it finds becomes an `@example`."""
+"""How random tests are run, see campaign."""
 
 from __future__ import annotations
 
-import os
-
+import pytest
 from hypothesis import HealthCheck, settings
 
-CAMPAIGN = not {"PENSTOCK_EXAMPLES", "PENSTOCK_INCREMENTAL_CASES"}.isdisjoint(os.environ)
+import campaign
 
 settings.register_profile(
     "penstock",
+    max_examples=campaign.examples(100),
     deadline=None,
-    derandomize=not CAMPAIGN,
+    derandomize=not campaign.ON,
     print_blob=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("penstock")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Campaigns take as long as they take."""
+    for item in items if campaign.ON else ():
+        item.add_marker(pytest.mark.timeout(0))

@@ -14,6 +14,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from campaign import examples
 from penstock.domain.batch import Extract
 from penstock.domain.plan import LoadStep
 from penstock.domain.relation import Column, RelationName
@@ -35,7 +36,7 @@ TABLE = SourceTable(
     "s", "t", RelationName("raw", "t"), ExtractKind.FULL, Location("s.yml"),
     key=("k",), columns=(SourceColumn("u", "timestamp"),), effective="u",
 )  # fmt: skip
-SETTINGS = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+SETTINGS = settings(max_examples=examples(25), deadline=None, suppress_health_check=list(HealthCheck))
 OWN = "k, u, v, valid_from, valid_to, is_current"
 
 

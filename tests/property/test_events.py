@@ -4,16 +4,15 @@ Python says it belongs, batch after batch."""
 from __future__ import annotations
 
 import json
-import os
 import random
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from campaign import seeds
 from penstock import Project
 
-ROUNDS = int(os.environ.get("PENSTOCK_EXAMPLES", "6"))
 INTEGERS = {"tinyint": 2**7, "integer": 2**31, "bigint": 2**63}
 NAMES = ("a", "b", "c", "d")
 
@@ -81,7 +80,7 @@ def conforms(event: dict[str, Any], columns: dict[str, tuple[Any, bool]], strict
     return True
 
 
-@pytest.mark.parametrize("seed", range(ROUNDS))
+@pytest.mark.parametrize("seed", seeds(6))
 def test_every_event_is_where_it_belongs(seed: int, tmp_path: Path) -> None:
     dice = random.Random(seed)
     columns = {name: (kind(dice), dice.random() < 0.7) for name in dice.sample(NAMES, dice.randint(1, 3))}

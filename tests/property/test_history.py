@@ -13,6 +13,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from campaign import examples
 from penstock.domain.batch import Extract
 from penstock.domain.plan import LoadStep
 from penstock.domain.relation import Column, RelationName
@@ -145,7 +146,7 @@ def source_table(ordered: bool) -> SourceTable:
     )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
 @given(batches=BATCHES, ordered=st.booleans(), at_once=st.booleans())
 def test_history_equals_the_oracle(batches: list[tuple[bool, list[Row]]], ordered: bool, at_once: bool) -> None:
     oracle = Oracle(ordered)

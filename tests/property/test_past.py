@@ -6,7 +6,6 @@ run; and a row changed by hand is found.
 from __future__ import annotations
 
 import csv
-import os
 import shutil
 import tempfile
 from collections import Counter
@@ -20,6 +19,7 @@ import duckdb
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from campaign import examples
 from penstock import Project
 from penstock.domain.verification import Verdict, Verification
 
@@ -60,7 +60,7 @@ orders = st.lists(st.tuples(ids, ids, st.sampled_from(["1", "2", "2", ""]), st.s
 events = st.lists(st.tuples(names), max_size=4)
 days = st.lists(st.tuples(*(st.none() | rows for rows in (products, orders, events))), min_size=2, max_size=4)
 few = settings(
-    max_examples=int(os.environ.get("PENSTOCK_EXAMPLES", "4")),
+    max_examples=examples(4),
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # a few days are small enough to be looked at

@@ -6,7 +6,6 @@ An example is some ten runs on a real warehouse: a few by default, `PENSTOCK_EXA
 from __future__ import annotations
 
 import csv
-import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ import duckdb
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from campaign import examples
 from penstock import Project
 from penstock.domain.run import RunReport, Status
 
@@ -62,7 +62,7 @@ orders = st.lists(
 events = st.lists(st.tuples(names), max_size=4)
 days = st.lists(st.tuples(*(st.none() | rows for rows in (products, orders, events))), min_size=2, max_size=4)
 Day = tuple[Rows | None, Rows | None, Rows | None]
-EXAMPLES = int(os.environ.get("PENSTOCK_EXAMPLES", "6"))
+EXAMPLES = examples(6)
 few = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 
 

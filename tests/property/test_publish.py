@@ -7,7 +7,6 @@ by hand, `PENSTOCK_SEED` to draw the same again."""
 
 from __future__ import annotations
 
-import os
 import random
 import threading
 from collections.abc import Iterator
@@ -16,14 +15,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import campaign
 from penstock.commands.execute import Request, walk_in
 from penstock.commands.workspace import open_workspace
 from penstock.domain.run import RunReport
 from penstock.errors import PenstockError
 from penstock.ports import Session, Warehouse
 
-RUNS = int(os.environ.get("PENSTOCK_EXAMPLES", "24"))
-SEED = int(os.environ.get("PENSTOCK_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
+RUNS = campaign.examples(24)
 MOST = 50
 """Runs in one life: a project with a long history is slower."""
 READERS = 2
@@ -192,8 +191,7 @@ class Life:
 
 
 def test_a_reader_sees_whole_groups_and_no_bad_row(tmp_path: Path) -> None:
-    print(f"\nPENSTOCK_SEED={SEED} PENSTOCK_EXAMPLES={RUNS}")  # noqa: T201
-    rng = random.Random(SEED)
+    rng = campaign.dice()
     lives: list[Life] = []
     for begun in range(0, RUNS, MOST):
         lives.append(Life(tmp_path / str(begun), rng))

@@ -6,7 +6,6 @@ An example is some runs on a real warehouse: a few by default, `PENSTOCK_EXAMPLE
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
@@ -21,13 +20,14 @@ from incremental_lab import Model, Refused, State, built, laboratory
 from quarantine_rules import Rule, front_matter, image, rules, split
 from query_grammar import Choices, Grammar, Seeded, states
 
+from campaign import examples
 from penstock import Project
 from penstock.domain.run import RunReport
 from penstock.domain.verification import Verdict
 from penstock.errors import ProjectError
 from penstock.incremental.program import analyse
 
-EXAMPLES = int(os.environ.get("PENSTOCK_EXAMPLES", "2"))
+EXAMPLES = examples(2)
 few = settings(
     max_examples=EXAMPLES,
     deadline=None,

@@ -3,7 +3,6 @@ the versions and the open entries a person would write down by hand, step by ste
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +14,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from campaign import examples
 from penstock.domain.batch import Extract
 from penstock.domain.check import Check
 from penstock.domain.plan import LoadStep
@@ -34,7 +34,7 @@ from penstock.planner.reach import Reach
 from penstock.ports import WarehouseOptions
 from penstock.quoting import literal
 
-EXAMPLES = int(os.environ.get("PENSTOCK_EXAMPLES", "25"))
+EXAMPLES = examples(25)
 Row = tuple[str | None, str | None, str | None]
 Held = dict[Any, tuple[frozenset[str], int, datetime, datetime]]
 """By row (of an append table: by batch and row): faults, copies, first and last seen."""

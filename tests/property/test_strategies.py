@@ -11,6 +11,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from campaign import examples
 from penstock import Project
 
 Row = tuple[int, str, int]
@@ -103,7 +104,7 @@ def versions(days: Sequence[dict[str, int]], *, close: bool) -> list[tuple[Any, 
     return sorted([*closed, *((r, total, since, None, True) for r, (total, since) in current.items())], key=repr)
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(6), deadline=None, suppress_health_check=list(HealthCheck))
 @given(days=st.lists(ROWS, min_size=2, max_size=4))
 def test_every_strategy_keeps_what_it_promises(days: list[dict[tuple[int, str], int]]) -> None:
     with tempfile.TemporaryDirectory() as folder:

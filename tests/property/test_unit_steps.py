@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -13,10 +12,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from campaign import examples
 from penstock import Project
 from penstock.domain.encode import plain
 
-EXAMPLES = int(os.environ.get("PENSTOCK_EXAMPLES", "4"))
+EXAMPLES = examples(4)
 SOURCE = """
 tables:
   orders: {path: orders.csv, extract: full, key: id, columns: {id: bigint, amount: bigint}}

@@ -13,6 +13,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from campaign import examples
 from penstock.domain.relation import Column, RelationName
 from penstock.embedded.connection import connect
 from penstock.materializations import maintain
@@ -24,7 +25,7 @@ Batch = tuple[bool, list[Row]]
 EPOCH = datetime(2026, 1, 1)
 OWN = (Column("k", "INTEGER"), Column("u", "TIMESTAMP"), Column("v", "VARCHAR"))
 META = (Column("valid_from", "TIMESTAMP"), Column("valid_to", "TIMESTAMP"), Column("is_current", "BOOLEAN"))
-SETTINGS = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+SETTINGS = settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def hour(number: int) -> datetime:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from campaign import examples
 from penstock.errors import Location
 from penstock.executor.unit.compare import Comparing, in_any_order, in_order
 
-EXAMPLES = int(os.environ.get("PENSTOCK_EXAMPLES", "200"))
+EXAMPLES = examples(200)
 CELL = st.one_of(st.none(), st.integers(0, 2), st.sampled_from(["a", "b"]))
 ROWS = st.lists(st.tuples(st.integers(0, 3), CELL, CELL), max_size=7)
 NAN = float("nan")

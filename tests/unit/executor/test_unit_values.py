@@ -3,7 +3,6 @@ never changed."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from campaign import examples
 from penstock.domain.relation import Column
 from penstock.domain.unit_test import Fixture
 from penstock.embedded.connection import connect
@@ -20,7 +20,7 @@ from penstock.executor.unit import values
 from penstock.executor.unit.reading import ready
 from penstock.executor.unit.values import ROW, inferred, staged, typed_rows
 
-EXAMPLES = int(os.environ.get("PENSTOCK_EXAMPLES", "150"))
+EXAMPLES = examples(150)
 KINDS = (
     "TINYINT", "INTEGER", "BIGINT", "HUGEINT", "DECIMAL(5,2)", "DECIMAL(38,10)", "DOUBLE", "BOOLEAN", "DATE",
     "TIMESTAMP", "VARCHAR",

@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from campaign import seeds
 from penstock.domain.maintenance import AFFECTED, new_rows, old_rows
 from penstock.domain.relation import Column, RelationName
 from penstock.materializations import changelog, maintain
@@ -56,7 +57,7 @@ def rows_of(chance: random.Random, stamp: int) -> Rows:
     ]
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", seeds(60))
 def test_the_difference_of_multisets_is_exact_and_minimal(db: Any, seed: int) -> None:
     chance = random.Random(seed)
     before, after = rows_of(chance, 0), rows_of(chance, 0)
@@ -67,7 +68,7 @@ def test_the_difference_of_multisets_is_exact_and_minimal(db: Any, seed: int) ->
     assert came == (Counter(after) - Counter(before)).total()
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", seeds(30))
 def test_stamps_move_only_with_rows_that_change(db: Any, seed: int) -> None:
     chance = random.Random(seed)
     before, after = rows_of(chance, 1), rows_of(chance, 2)
@@ -94,7 +95,7 @@ def test_the_rows_of_affected_units_are_found_null_or_not(db: Any) -> None:
     assert counted(db, f"SELECT k, v FROM {maintain.OLD}") == Counter([(None, "a"), (1, None)])
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", seeds(30))
 def test_an_appended_table_is_corrected_and_never_shortened(db: Any, seed: int) -> None:
     chance = random.Random(seed)
     before = {key: (key, chance.choice([None, "a", "b"]), chance.randrange(2)) for key in chance.sample(range(6), 3)}
@@ -124,7 +125,7 @@ def test_a_key_that_comes_twice_or_beside_the_one_there_is_found(db: Any) -> Non
 # The change log
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", seeds(40))
 def test_the_net_of_several_commits_is_the_difference_between_the_ends(db: Any, seed: int) -> None:
     chance = random.Random(seed)
     states = [rows_of(chance, 0) for _ in range(5)]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 from typing import Any
 
 import duckdb
 import pytest
 
+import campaign
 from penstock.domain.column_type import RESERVED
 from penstock.domain.relation import Column
 from penstock.domain.source import SourceColumn
@@ -118,8 +118,8 @@ def broken(dice: random.Random, found: Any) -> Any:
 
 
 def test_random_values_come_through_whole_and_broken_ones_are_told(connection: duckdb.DuckDBPyConnection) -> None:
-    dice, told = random.Random(3), 0
-    for _ in range(int(os.environ.get("PENSTOCK_EXAMPLES", "60"))):
+    dice, told = campaign.dice(), 0
+    for _ in range(campaign.examples(60)):
         kind, of = shape(dice, 3)
         if isinstance(of, type):
             continue

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from campaign import examples
 from penstock.domain.relation import Column
 from penstock.domain.source import SourceColumn
 from penstock.embedded.connection import connect
@@ -277,7 +278,7 @@ TEXTS = st.one_of(
     st.text(max_size=8).filter(lambda text: "\0" not in text),
 )
 BLANK = " \t\n\r\f"
-MANY = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+MANY = settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @MANY

@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from campaign import examples
 from penstock.domain.quality import DIMENSIONS, Held
 from penstock.reports.document import document, percent
 from penstock.reports.score import score
@@ -149,7 +150,7 @@ CASES = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(cases=CASES)
 def test_numbers_add_up(lab: Any, cases: list[tuple[str, str | None, str, tuple[int, int] | None]]) -> None:
     """Of layers and relations, against sums made by hand with fractions."""

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
+from campaign import examples
 from penstock.errors import PenstockError
 
 TEXT = st.text(
@@ -21,7 +22,7 @@ VALUE = st.none() | TEXT
 TABLES = st.integers(1, 4).flatmap(
     lambda width: st.lists(st.tuples(*[VALUE] * width), min_size=1, max_size=12).map(lambda rows: (width, rows))
 )
-PROPERTY = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+PROPERTY = settings(max_examples=examples(120), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def ordered(rows: list[tuple[str | None, ...]]) -> list[tuple[str | None, ...]]:

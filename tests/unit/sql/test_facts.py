@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from campaign import examples
 from penstock.errors import UserError
 from penstock.sql.facts import facts
 
@@ -154,7 +155,7 @@ WORDS = """SELECT FROM WHERE GROUP BY ALL HAVING QUALIFY ORDER LIMIT WITH RECURS
 
 
 @given(st.lists(st.sampled_from(WORDS.split()), max_size=25).map(" ".join))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 def test_any_words_are_read_or_refused_with_their_place(sql: str) -> None:
     try:
         found = facts(f"SELECT {sql}", "m.sql", 3)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from campaign import examples
 from penstock.errors import UserError
 from penstock.sql.render import bind_parameters, parameters
 
@@ -60,7 +61,7 @@ def test_a_bound_value_comes_back_as_it_was(database: duckdb.DuckDBPyConnection,
 
 
 @given(st.lists(st.sampled_from(AROUND), min_size=1, max_size=5), VALUES, st.integers(-5, 5))
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_only_parameters_are_replaced(
     database: duckdb.DuckDBPyConnection, items: list[str], value: Any, number: int
 ) -> None:
