@@ -70,8 +70,9 @@ def _first_rows(session: Session, name: RelationName, limit: int | None) -> Rows
 
 
 def _rows(session: Session, name: RelationName, limit: int | None) -> Rows:
-    some = "" if limit is None else f" LIMIT {int(limit)}"
-    return session.query(f"SELECT * FROM {qualified(name.layer, name.name)}{some}")
+    """One row more than wanted is asked for: whether there are more is told, too."""
+    some = "" if limit is None else f" LIMIT {int(limit) + 1}"
+    return session.query(f"SELECT * FROM {qualified(name.layer, name.name)}{some}", limit=limit)
 
 
 def _known(name: RelationName, found: list[str]) -> None:

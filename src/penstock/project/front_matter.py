@@ -10,7 +10,9 @@ from penstock.project.yaml import Document, read
 
 _OPEN = re.compile(r"\s*/\*---[^\S\n]*(\n|$)")
 _CLOSE = re.compile(r"^[^\S\n]*---[^\S\n]*\*/", re.MULTILINE)
-_FENCE = re.compile(r"^[^\S\n]*---[^\S\n]*$", re.MULTILINE)
+_QUOTES = r"(?:[rR]?\"\"\"|[rR]?''')?"
+_FENCE = re.compile(rf"^[^\S\n]*{_QUOTES}[^\S\n]*---[^\S\n]*{_QUOTES}[^\S\n]*$", re.MULTILINE)
+"""A line `---`, which may be the first or the last of the docstring and then has its quotes beside it."""
 
 
 @dataclass(frozen=True, slots=True)

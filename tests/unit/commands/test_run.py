@@ -360,8 +360,10 @@ def test_query_and_show_read_and_cannot_write(folder: Any) -> None:
         folder.project.query("SELECT 1")
     assert nothing.value.code == "NOTHING_BUILT"
     folder.run()
-    assert folder.project.show("raw.orders", limit=2).more is False
+    assert folder.project.show("raw.orders", limit=2).more is True
     assert len(folder.project.show("raw.orders", limit=2).rows) == 2
+    assert folder.project.show("raw.orders", limit=3).more is False
+    assert folder.project.show("raw.orders", limit=2, at=1).more is True
     for sql in ("DROP TABLE raw.orders_history", "COPY (SELECT 1) TO 'x.csv'", "FROM read_csv('/etc/passwd')"):
         with pytest.raises(UserError):
             folder.project.query(sql)

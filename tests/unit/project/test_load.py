@@ -276,6 +276,14 @@ def test_a_python_models_fingerprint_follows_its_text(write: Write) -> None:
     assert fingerprint(text.replace("[order_id, score]", "[order_id, rank]")) != one
 
 
+@pytest.mark.parametrize("quotes", ['"""', "'''", 'r"""'])
+def test_the_lines_of_front_matter_may_stand_beside_the_quotes_of_a_docstring(write: Write, quotes: str) -> None:
+    matter = f"{quotes}---\nreads: [stg.orders]\nmap: true\nkey: id\ncolumns: [id]\n---{quotes.strip('r')}\n"
+    root = write({"models/bus/features.py": f"{matter}\ndef model(orders):\n    return orders\n"})
+    found = model(load(root), "bus.features")
+    assert (found.key, found.columns, found.strategy.map) == (("id",), ("id",), True)
+
+
 def test_the_path_of_the_folder_does_not_matter(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     root = write()
     monkeypatch.chdir(root / "models")
