@@ -141,13 +141,13 @@ def test_what_was_can_be_shown_and_everything_verifies(history: list[Any]) -> No
         for end in ends:
             for name, rows in world.past[end].items():
                 assert Counter(project.show(name, at=end, limit=None).rows) == rows, (name, end)
-        for number, _ in commits:  # in the middle of a run, too
-            end = next(each for each in ends if each >= number)
-            for name in world.past[end]:
-                before = [each for each, relation in commits if relation == name and each <= number]
-                later = [each for each, relation in commits if relation == name and number < each <= end]
-                if before and not later and name not in VIEWS:
-                    assert Counter(project.show(name, at=number, limit=None).rows) == world.past[end][name]
+        for name in {relation for _, relation in commits} - set(VIEWS):
+            own = [number for number, relation in commits if relation == name]
+            for number, following in zip(own, [*own[1:], ends[-1] + 1], strict=True):
+                end = next(each for each in ends if each >= number)
+                if following > end:  # in the middle of a run: with its own commit, and until there is another one
+                    for at in {number, following - 1} - set(ends):
+                        assert Counter(project.show(name, at=at, limit=None).rows) == world.past[end][name], (name, at)
 
 
 CHANGES = (
