@@ -1,4 +1,4 @@
-"""How random tests are run, see campaign."""
+"""How random tests are run, see campaign, and where tests write, see scratch."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import campaign
+import scratch
 
 settings.register_profile(
     "penstock",
@@ -16,6 +17,7 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("penstock")
+scratch.in_memory()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
