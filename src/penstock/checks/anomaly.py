@@ -237,4 +237,5 @@ KIND = TableKind(
     kept=True,
     tells=lambda check: check.options["measure"] in {"min", "max"},
     bare=True,
+    takes=lambda check: "numbers" if check.options["measure"] in {"mean", "sum", "min", "max"} else "anything",
 )

@@ -44,6 +44,25 @@ def fails(check: Check, subject: Subject) -> str:
     return f"(coalesce((\n{check.where}\n), false) AND {test})" if check.where else f"({test})"
 
 
+_NUMBERS = (
+    *("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"),
+    *("UHUGEINT", "DECIMAL", "DOUBLE", "FLOAT", "REAL", "BOOLEAN", "BIGNUM", "VARINT"),
+)
+_OF_TYPES: Mapping[str, tuple[str, ...]] = {"numbers": _NUMBERS, "times": ("DATE", "TIMESTAMP")}
+
+
+def unfit(check: Check, subject: Subject) -> str | None:
+    """What is wrong with the type of a column that a check is about; None when nothing is, or it is not there."""
+    kind = kind_of(check)
+    takes = kind.takes(check) if isinstance(kind, TableKind) else "anything"
+    known = {column.name.lower(): column.type for column in subject.columns}
+    for name in check.columns if takes in _OF_TYPES else ():
+        found = known.get(name.lower())
+        if found is not None and (found.endswith("]") or not found.upper().startswith(_OF_TYPES[takes])):
+            return f"it takes {takes}, and {name} is {found}"
+    return None
+
+
 def on_whole(check: Check) -> bool:
     """Whether all rows have to be judged, also when only some came: where a number of them may fail, or rows of one
     moment say nothing of the others."""
@@ -114,7 +133,8 @@ def compiled(checks: Sequence[Check], subject: Subject) -> Compiled:
     wanted = []
     for check in checks:
         kind = kind_of(check)
-        seen = whole if on_whole(check) else subject
+        other = check.name in subject.moved or subject.relation in check.refers  # rows of before may fail now
+        seen = whole if other or on_whole(check) else subject
         select, found = None, {}
         if isinstance(kind, CodeKind):
             wanted.append(Wanted(check, kind, whole, {}))

@@ -90,4 +90,5 @@ KIND = TableKind(
         "max_missing": Option("count", 0, "How many may be missing."),
     },
     sample=_sample,
+    takes=lambda check: "times",
 )

@@ -44,4 +44,5 @@ KIND = TableKind(
         "error_after": Option("span", None, "The age at which it fails."),
     },
     wrong=_wrong,
+    takes=lambda check: "times",
 )

@@ -12,7 +12,7 @@ A condition that comes out NULL counts as holding, as in SQL's own CHECK: only `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -23,6 +23,8 @@ from penstock.quoting import identifier
 
 Sort = Literal["scalar", "number", "count", "share", "span", "text", "flag", "values", "columns", "relation", "choice"]
 """scalar: text, a number or true/false; count: a whole number, zero or more; share: `5%`; span: `2 hours`."""
+Taken = Literal["anything", "numbers", "times"]
+"""What the columns have to hold that a kind is about: `times` are dates and timestamps."""
 Cardinality = Literal["none", "one", "each", "together"]
 """How many columns a kind is about. `each`: several declare one check each; `together`: several are one check."""
 
@@ -54,7 +56,8 @@ class Subject:
     """What a check looks at. `rows` is a FROM item with the rows that are judged, `table` one with all rows as they are
     (the same, unless only those that came are judged); `columns` are the relation's. `now`: UTC, without a zone.
     `past[check]`: what the check measured when the relation was published before, the newest first, each with `at`:
-    when that was, UTC."""
+    when that was, UTC. `moved`: checks that look at relations which have changed since they were asked of the rows that
+    are not judged now."""
 
     relation: RelationName
     rows: str
@@ -62,6 +65,7 @@ class Subject:
     columns: Sequence[Column]
     now: datetime
     past: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    moved: Collection[str] = ()
 
     def column(self, name: str) -> Column:
         """Raises KeyError for a column the relation does not have."""
@@ -119,7 +123,7 @@ class TableKind:
     """`measures` gives SQL aggregates by name; `judge` gets their values under these names. `elsewhere` gives
     aggregates over other relations. `sample`: a SELECT of what is wrong, where there is something to show. `kept`:
     whether the values are judged against those of earlier times. `bare`: it can do without a column. `tells`: whether
-    what it measures are values out of its columns, and no counts or means."""
+    what it measures are values out of its columns, and no counts or means. `takes`: what these have to hold."""
 
     name: str
     dimension: str
@@ -134,6 +138,7 @@ class TableKind:
     kept: bool = False
     bare: bool = False
     tells: Callable[[Check], bool] = lambda check: False
+    takes: Callable[[Check], Taken] = lambda check: "anything"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,4 +13,5 @@ KIND = TableKind(
     options=drift.OPTIONS,
     wrong=drift.wrong,
     kept=True,
+    takes=lambda check: "numbers",
 )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from penstock.checks.kind import Judgement, Option, Subject, TableKind, filtered
+from penstock.checks.kind import Judgement, Option, Subject, TableKind, Trouble, filtered
 from penstock.checks.values import percent, shown
 from penstock.domain.check import Check
 
@@ -27,6 +27,12 @@ def _judge(check: Check, subject: Subject, values: Mapping[str, Any]) -> Judgeme
     return Judgement(True, found)
 
 
+def _wrong(options: Mapping[str, Any]) -> Sequence[Trouble]:
+    if options["max"] >= 1:
+        return [("max", "no more than all rows can be without a value: everything would pass", "give less than 100%")]
+    return ()
+
+
 KIND = TableKind(
     name="null_rate",
     dimension="completeness",
@@ -34,4 +40,5 @@ KIND = TableKind(
     judge=_judge,
     columns="each",
     options={"max": Option("share", ..., "The largest share, as in 5%.")},
+    wrong=_wrong,
 )

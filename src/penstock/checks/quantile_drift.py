@@ -27,4 +27,5 @@ KIND = TableKind(
     options={"quantile": Option("number", 0.5, "Which one: 0.5 is the median."), **drift.OPTIONS},
     wrong=_wrong,
     kept=True,
+    takes=lambda check: "numbers",
 )

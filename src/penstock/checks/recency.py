@@ -36,4 +36,5 @@ KIND = TableKind(
         "within": Option("span", ..., "How far back, as in 1 day."),
         "min_rows": Option("count", 1, "How many rows there have to be."),
     },
+    takes=lambda check: "times",
 )

@@ -58,6 +58,8 @@ def _rows(count: int) -> str:
 def _wrong(options: Mapping[str, Any]) -> Sequence[Trouble]:
     if all(options[name] is None for name in (*_BOUNDS, *_OTHERS)):
         return [("min", "nothing is asked of the number of rows", f"give one of {', '.join((*_BOUNDS, *_OTHERS))}")]
+    if (options["max_drop"] or 0) >= 1:
+        return [("max_drop", "no table loses more than all of its rows: everything would pass", "give less than 100%")]
     if options["equals"] is not None and (options["min"] is not None or options["max"] is not None):
         return [("equals", "equals leaves nothing for min and max to say", "give equals, or min and max")]
     if options["min"] is not None and options["max"] is not None:

@@ -6,14 +6,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from penstock.checks.compile import compiled
+from penstock.checks.compile import compiled, unfit
 from penstock.checks.kind import Subject, named
 from penstock.commands.workspace import Workspace, utc_now
 from penstock.domain.check import Check
 from penstock.domain.model import Model
 from penstock.domain.relation import Column, RelationName
 from penstock.domain.source import SourceTable
-from penstock.errors import Location, PenstockError, Problem
+from penstock.errors import Location, PenstockError, Problem, UserError
 from penstock.ports import Session
 from penstock.project.problems import did_you_mean
 from penstock.quoting import qualified
@@ -43,9 +43,9 @@ def _of(space: Workspace, what: Model | SourceTable, columns: Columns, session: 
     ]
     if isinstance(what, SourceTable):
         checks = [each for each in checks if _stands(each, subject)]
-    if checks and _wrong(checks, subject, session):
+    if any(_unfit(check, subject) for check in checks) or (checks and _wrong(checks, subject, session)):
         for check in checks:
-            found = _elsewhere(check, subject, columns) or _wrong([check], subject, session)
+            found = _elsewhere(check, subject, columns) or _unfit(check, subject) or _wrong([check], subject, session)
             if found:
                 yield found
 
@@ -69,10 +69,37 @@ def _elsewhere(check: Check, subject: Subject, columns: Columns) -> Problem | No
     return None
 
 
+def _unfit(check: Check, subject: Subject) -> Problem | None:
+    """A column of a type that the check has no use for."""
+    why = unfit(check, subject)
+    if why is None:
+        return None
+    message = f"{subject.relation}: the check {check.name} cannot be evaluated: {why}"
+    return Problem("CHECK_OPTION", message, check.location, "cast the column in the SELECT, or declare its type")
+
+
+def _conditions(checks: Sequence[Check], subject: Subject, session: Session) -> None:
+    """Raises UserError for a condition that is neither true nor false: a number would be taken for one in silence."""
+    written = [
+        (name, sql)
+        for check in checks
+        for name, sql in (("where", check.where), ("expression", check.options.get("expression")))
+        if sql
+    ]
+    if not written:
+        return
+    listed = ", ".join(f"(\n{sql}\n) AS c{number}" for number, (_, sql) in enumerate(written))
+    for (name, _), found in zip(written, session.describe(f"SELECT {listed} FROM {subject.rows}"), strict=True):
+        if found.type not in ("BOOLEAN", '"NULL"', "NULL"):
+            hint = "compare it with something"
+            raise UserError(f"{name} gives {found.type}, expected true or false", code="CHECK_OPTION", hint=hint)
+
+
 def _wrong(checks: Sequence[Check], subject: Subject, session: Session) -> Problem | None:
     """What is wrong with `checks`, told of the first of them: whoever wants to know which it is asks for each alone."""
     first = checks[0]
     try:
+        _conditions(checks, subject, session)
         for each in checks:
             if each.sql:
                 session.describe(each.sql)
@@ -93,6 +120,6 @@ def _wrong(checks: Sequence[Check], subject: Subject, session: Session) -> Probl
             "CHECK_OPTION",
             f"{subject.relation}: the check {first.name} cannot be evaluated: {told.message}",
             (told.location if first.sql else None) or first.location,
-            "correct the check, or the type of its column",
+            told.hint if told.code == "CHECK_OPTION" and told.hint else "correct the check, or the type of its column",
         )
     return None

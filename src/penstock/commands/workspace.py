@@ -85,8 +85,11 @@ def open_workspace(where: Path, environment: str | None = None) -> Workspace:
     except ProjectError as error:
         if isinstance(error.sound, Project):
             from penstock.commands.bind import problems
+            from penstock.project.problems import Problems
 
-            raise ProjectError([*error.problems, *problems(_workspace(error.sound, root, environment))]) from None
+            found = Problems()
+            found.extend((*error.problems, *problems(_workspace(error.sound, root, environment))))
+            raise ProjectError(found.sorted()) from None
         raise
     return _workspace(project, root, environment)
 

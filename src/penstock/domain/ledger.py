@@ -31,7 +31,8 @@ class Ledger:
     """`commits`: the last commit of each relation. `applied[model][input]`: the commit of `input` that the last build
     of `model` has seen. `loaded`: sha256 of every batch in the warehouse, by batch id. `last`: the highest commit
     number, 0 when there is none. `existing`: what the warehouse's catalog really holds. `exported`: the fingerprint of
-    what each export last wrote. `logs`: the change log of a relation holds all that changed after this commit."""
+    what each export last wrote. `logs`: the change log of a relation holds all that changed after this commit. `gates`:
+    what the checks of a relation were when they were asked last."""
 
     commits: Mapping[RelationName, Commit] = field(default_factory=dict)
     applied: Mapping[RelationName, Mapping[RelationName, int]] = field(default_factory=dict)
@@ -40,3 +41,4 @@ class Ledger:
     existing: Mapping[RelationName, RelationKind] = field(default_factory=dict)
     exported: Mapping[str, str] = field(default_factory=dict)
     logs: Mapping[RelationName, int] = field(default_factory=dict)
+    gates: Mapping[RelationName, str] = field(default_factory=dict)

@@ -52,5 +52,6 @@ class Model:
 
     @property
     def refers(self) -> tuple[RelationName, ...]:
-        """Relations that its checks look at: they have to be made before it, and are none of its inputs."""
-        return tuple(dict.fromkeys(name for check in self.checks for name in check.refers))
+        """Other relations that its checks look at: they have to be made before it, and are none of its inputs."""
+        found = dict.fromkeys(name for check in self.checks for name in check.refers)
+        return tuple(name for name in found if name != self.relation)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from penstock.checks.compile import SUSPECTS, Wanted, compiled, looks_back, measured, samples, values
+from penstock.checks.compile import SUSPECTS, Wanted, compiled, looks_back, measured, samples, unfit, values
 from penstock.checks.kind import CodeKind, Subject, TableKind, named
 from penstock.checks.verdict import masked, verdict
 from penstock.domain.check import Check
@@ -55,6 +55,14 @@ def evaluate(
     """What comes of all checks of a relation. `root`: the project's folder, where its Python files are. Raises
     DataError CHECK_INVALID when one cannot be evaluated."""
     checks = [_bound(check, parameters) for check in what.checks]
+    for check in checks:
+        if (why := unfit(check, subject)) is not None:
+            raise DataError(
+                f"{what.relation}: the check {check.name} cannot be evaluated: {why}",
+                code="CHECK_INVALID",
+                location=check.location,
+                hint="cast the column in the SELECT, or declare its type at the source",
+            )
     try:
         program = compiled(checks, subject)
         figures = [session.query(each.sql).rows[0] for each in program.passes]

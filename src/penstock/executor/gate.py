@@ -7,28 +7,29 @@ was published before.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import Any
 
 from penstock.checks.kind import Subject
+from penstock.domain.check import Check
 from penstock.domain.check_result import CheckOutcome, CheckResult
 from penstock.domain.model import Model
+from penstock.domain.relation import RelationName
 from penstock.domain.source import SourceTable
-from penstock.errors import ChecksFailed, Location, Problem
+from penstock.errors import ChecksFailed, Problem
 from penstock.executor import checking
 from penstock.executor.checking import Checkable
 from penstock.executor.contracting import hold
 from penstock.executor.work import Work
 from penstock.failpoint import reach
+from penstock.planner import gates
+from penstock.planner.plan import positions
 from penstock.ports import Session
 from penstock.quoting import qualified
 
 GATES = '"_penstock"."gates"'
-SOME_FAIL = "some fail"
-"""In the place of the fingerprint of checks that hold for the rows that are there."""
 
 
 def gate(
@@ -37,15 +38,16 @@ def gate(
     """Evaluate the checks of a relation that is about to be committed. `came`: a FROM item with its new rows, None when
     all of them are. Raises ChecksFailed when one fails, DataError when a contract is broken."""
     hold(what, work, session)
-    checks = tuple(check for check in what.checks if check.on_fail != "quarantine")  # such rows are gone by now
+    checks = gates.asked(what.checks)
     if not checks:
         return ()
     reach("gate.before")
     of = replace(Checkable.of(what), checks=checks)
     table = qualified(what.relation.layer, what.relation.name)
-    known = _fingerprint(of)
+    known, seen = gates.fingerprint(checks), referred(what, work)
     judged = session.query(f"SELECT fingerprint FROM {GATES} WHERE relation = ?", (str(of.relation),)).rows
-    if judged != ((known,),):  # these checks have not been asked of the rows that are there, or do not hold for them
+    before = judged[0][0] if judged else ""
+    if before.partition(" ")[0] != known:  # they have not been asked of the rows that are there, or do not hold
         came = None
     subject = Subject(
         relation=of.relation,
@@ -54,18 +56,35 @@ def gate(
         columns=session.describe(f"SELECT * FROM {table}"),
         now=naive(work.started),
         past=_past(what, of, work, session),
+        moved=_moved(checks, work, gates.moved(before, seen)),
     )
     results = checking.evaluate(session, of, subject, work.parameters, work.root)
     failed = [result for result in results if result.outcome is CheckOutcome.FAILED]
     if failed:
         raise ChecksFailed([problem(result) for result in failed], results)
     checking.remember(session, of, results, work.run, naive(work.started))
-    kept = SOME_FAIL if any(map(_tells_of_rows, results)) else known
-    if judged != ((kept,),):
+    kept = gates.stamp(known, seen)
+    if any(map(_tells_of_rows, results)):
+        kept = f"{gates.SOME_FAIL} {kept}"
+    if before != kept:
         session.execute(f"DELETE FROM {GATES} WHERE relation = ?", (str(of.relation),))
         session.execute(f"INSERT INTO {GATES} VALUES (?, ?)", (str(of.relation), kept))
     reach("gate.passed")
     return results
+
+
+def referred(what: Model | SourceTable, work: Work) -> dict[RelationName, int]:
+    """The last commit of each relation that the checks of this one look at beside it."""
+    return positions(work.ledger, gates.referred(what, work.reach), work.committer.numbers)
+
+
+def _moved(checks: Sequence[Check], work: Work, changed: Collection[RelationName]) -> frozenset[str]:
+    """The checks that look at one of the relations that changed."""
+    return frozenset(
+        check.name
+        for check in checks
+        if changed and any(set(work.reach.stored(n)) & set(changed) for n in check.refers)
+    )
 
 
 def _tells_of_rows(result: CheckResult) -> bool:
@@ -90,13 +109,6 @@ def _past(
 def naive(moment: datetime) -> datetime:
     """In UTC, without saying so, as times are in a warehouse."""
     return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
-
-
-def _fingerprint(of: Checkable) -> str:
-    """Changes when rows that passed may not pass any more. Where a check stands does not count."""
-    place = Location("")
-    alike = [replace(check, location=place, line=1, incidents=()) for check in of.checks]
-    return sha256(repr(alike).encode()).hexdigest()
 
 
 def problem(result: CheckResult) -> Problem:

@@ -130,7 +130,11 @@ def read(session: Session) -> Ledger:
     if RelationName(SCHEMA, "logs") in existing:  # or nobody has written here since an older Penstock did
         found = session.query("SELECT relation, since FROM _penstock.logs").rows
         logs = {RelationName.parse(name): since for name, since in found}
-    return Ledger(commits, applied, dict(loaded), last, existing, exported, logs)
+    gates: dict[RelationName, str] = {}
+    if RelationName(SCHEMA, "gates") in existing:
+        asked = session.query("SELECT relation, fingerprint FROM _penstock.gates").rows
+        gates = {RelationName.parse(name): stamp for name, stamp in asked}
+    return Ledger(commits, applied, dict(loaded), last, existing, exported, logs, gates)
 
 
 @contextmanager

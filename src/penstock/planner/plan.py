@@ -17,6 +17,7 @@ from penstock.domain.project import Parameter, Project
 from penstock.domain.relation import RelationName
 from penstock.domain.source import ExtractKind, SourceTable
 from penstock.graph.order import order
+from penstock.planner import gates
 from penstock.planner.reach import RULES, Reach
 
 CONTRACT = "its contract changed"
@@ -102,12 +103,18 @@ class Planner:
             needed, reason = True, "what is landed in this run"
         elif table.stored in self._ledger.existing and self._is_due(table.relation, table.contract):
             needed, reason = True, CONTRACT
+        elif table.stored in self._ledger.existing and (why := self._asked_again(table)) is not None:
+            needed, reason = True, why
         else:
             needed, reason = False, "every batch is loaded"
         self._add(LoadStep(f"load:{table.id}", table, batches, needed, reason, (land,), fingerprint, reload))
 
     def _is_due(self, relation: RelationName, contract: Contract | None) -> bool:
         return contract is not None and self._observed.contracts.get(relation) != contract.fingerprint
+
+    def _asked_again(self, what: Model | SourceTable) -> str | None:
+        seen = positions(self._ledger, gates.referred(what, self._reach)) if what.checks else {}
+        return gates.due(what, self._ledger, seen)
 
     def _loaded_otherwise(self, table: SourceTable, fingerprint: str) -> bool:
         """Whether what is there, or what is loaded, is not what this declaration makes of the batches; also when the
@@ -158,6 +165,7 @@ class Planner:
         reason = stale(self._ledger, model.relation, *definition, positions(self._ledger, inputs))
         if reason is None and self._is_due(model.relation, model.contract):
             reason = CONTRACT
+        reason = reason or self._asked_again(model)
         if reason is not None:
             return reason
         moving = [self._target(step) for step in depends if self._steps[step].needed]

@@ -16,7 +16,7 @@ from penstock.domain.project import Project, Scalar
 from penstock.domain.relation import RelationName
 from penstock.domain.source import SourceTable
 from penstock.domain.strategy import Strategy
-from penstock.errors import InternalError, Location, PenstockError, Problem, ProjectError
+from penstock.errors import InternalError, Location, PenstockError, ProjectError
 from penstock.project.cache import Kept, Stored
 from penstock.project.check import Declared, check
 from penstock.project.checks import check_file
@@ -83,22 +83,37 @@ def assemble(root: Path, files: tuple[ProjectFile, ...], kept: dict[str, Any]) -
         stored.fingerprint = found.fingerprint
         stored.project = json.dumps(encode(Project, found))
         return Assembled(stored, None, found)
-    problems = reader.problems.sorted()
-    return Assembled(stored, ProjectError(problems, declared and _sound(root, files, declared, problems)))
+    sound = declared and _sound(root, files, declared, reader.problems)
+    return Assembled(stored, ProjectError(reader.problems.sorted(), sound))
 
 
-def _sound(
-    root: Path, files: tuple[ProjectFile, ...], declared: Declared, problems: Sequence[Problem]
-) -> Project | None:
-    """The project without the files that have problems, for checks that need a whole one. Without its sources nothing
-    else can be checked: then it is what penstock.yml says alone. None when that is where the problems are."""
-    broken = {problem.location.path for problem in problems if problem.location}
+def _sound(root: Path, files: tuple[ProjectFile, ...], declared: Declared, problems: Problems) -> Project | None:
+    """The project without the files that have problems, and without the checks that have some, for whatever needs a
+    whole one. Without its sources nothing else can be checked: then it is what penstock.yml says alone. None when that
+    is where the problems are."""
+    broken = {problem.location.path for problem in problems.of_files if problem.location}
     if "penstock.yml" in broken:
         return None
     if any(path.startswith("sources/") for path in broken):
         return project(root, files, Declared(declared.config))
-    declared.models = [piece for piece in declared.models if piece.location.path not in broken]
+    declared.models = [
+        replace(piece, checks=_without(piece.checks, problems))
+        for piece in declared.models
+        if piece.location.path not in broken
+    ]
+    declared.checks = [piece for piece in declared.checks if piece.check.location.path not in broken]
+    declared.sources = [_sound_source(piece, problems) for piece in declared.sources]
     return project(root, files, declared)
+
+
+def _without(found: Sequence[Check], problems: Problems) -> tuple[Check, ...]:
+    """Those of the checks that nothing is wrong with."""
+    return tuple(check for check in found if check.location not in problems.checks)
+
+
+def _sound_source(piece: SourcePiece, problems: Problems) -> SourcePiece:
+    tables = (replace(table, checks=_without(table.checks, problems)) for table in piece.source.tables)
+    return replace(piece, source=replace(piece.source, tables=tuple(tables)))
 
 
 class _Reader:
@@ -172,9 +187,9 @@ class _Reader:
         return self.piece(file, IncidentsPiece, "", lambda text: incidents(text, file.path, self.problems))
 
     def source(self, file: ProjectFile, layer: str) -> SourcePiece | None:
-        before = len(self.problems)
+        before = len(self.problems.of_files)
         piece = self.piece(file, SourcePiece, layer, lambda text: source(text, file.path, layer, self.problems))
-        return piece if len(self.problems) == before else None
+        return piece if len(self.problems.of_files) == before else None
 
     def export(self, file: ProjectFile) -> ExportPiece | None:
         return self.piece(file, ExportPiece, "", lambda text: exports(text, file.path, self.problems))

@@ -51,10 +51,12 @@ class _Rules:
 
     def model(self, model: ModelPiece) -> None:
         for each in model.checks:
-            self.columns(each, model)
-            self.gate(each, model)
-            for relation in each.refers:
-                self.read(model.relation, Mention(relation, each.location), f"the check {each.name} of")
+            with self.problems.of_check(each.location):
+                self.columns(each, model)
+                self.gate(each, model)
+                self.itself(model.relation, each)
+                for relation in each.refers:
+                    self.read(model.relation, Mention(relation, each.location), f"the check {each.name} of")
         if model.max_quarantined is not None and not any(each.on_fail == "quarantine" for each in model.checks):
             self.problems.add(
                 "OPTION_MISPLACED",
@@ -135,8 +137,16 @@ class _Rules:
     def sources(self) -> None:
         for table in self.tables.values():
             for each in table.checks:
-                if each.refers:
-                    self.alone(table.relation, each.name, each.refers[0], each.location)
+                others = [name for name in each.refers if name not in (table.relation, table.stored)]
+                with self.problems.of_check(each.location):
+                    if others:
+                        self.alone(table.relation, each.name, others[0], each.location)
+                    self.itself(table.relation, each)
+
+    def itself(self, relation: RelationName, each: Check) -> None:
+        if each.options.get("same_as") == str(relation) and each.where is None:
+            what = f"{each.kind}: {relation} always has as many rows as {relation}"
+            self.problems.add("CHECK_OPTION", what, each.location, "name the relation that it is compared with")
 
     def alone(self, relation: RelationName, name: str, other: RelationName, place: Location) -> None:
         self.problems.add(
@@ -215,7 +225,9 @@ class _Rules:
             )
             path = " → ".join(map(str, circle))
             hint = "put the check at the one of them that is made last"
-            self.problems.add("CYCLE", f"a check looks at what is made from its relation: {path}", place, hint)
+            with self.problems.of_check(place or Location("")):
+                said = f"a check looks at what is made from its relation: {path}"
+                self.problems.add("CYCLE", said, place, hint)
 
     def looks(self, relation: RelationName) -> Iterator[tuple[RelationName, Location]]:
         files: Sequence[Check] = [piece.check for piece in self.declared.checks if piece.of.relation == relation]

@@ -23,31 +23,41 @@ from penstock.project.yaml import Document, Path
 def checks(raw: Sequence[Any], document: Document, base: Path, problems: Problems) -> tuple[Check, ...]:
     """The checks in the list `raw`, found at `base`. Names are made unique within it."""
     found: list[Check] = []
-    known = kinds()
     for index, entry in enumerate(raw):
         place = (*base, index)
-        if not isinstance(entry, dict) or len(entry) != 1:
-            problems.add(
-                "BAD_VALUE",
-                f"expected a check such as `not_null: [a, b]`, found {shown(entry)}",
-                document.at(*place),
-                f"each check is one kind with what it asks for; kinds: {', '.join(known)}",
-            )
-            continue
-        name, value = next(iter(entry.items()))
-        kind = known.get(name) or _installed(name, document.key(*place, name), problems)
-        if kind is None and name in registry.installed():
-            continue
-        if kind is None:
-            problems.add(
-                "UNKNOWN_KIND",
-                f"unknown kind of check {name!r}",
-                document.key(*place, name),
-                did_you_mean(name, [*known, *registry.installed()], f"use one of: {', '.join(known)}"),
-            )
-            continue
-        found += _Entry(kind, document, (*place, name), problems).read(value)
+        with problems.of_check(_place(entry, document, place)):
+            found += _entry(entry, document, place, problems)
     return tuple(_named(found, problems))
+
+
+def _place(entry: Any, document: Document, place: Path) -> Location:
+    """Where the checks that an entry of the list declares stand."""
+    return document.key(*place, next(iter(entry))) if isinstance(entry, dict) and entry else document.at(*place)
+
+
+def _entry(entry: Any, document: Document, place: Path, problems: Problems) -> Sequence[Check]:
+    known = kinds()
+    if not isinstance(entry, dict) or len(entry) != 1:
+        problems.add(
+            "BAD_VALUE",
+            f"expected a check such as `not_null: [a, b]`, found {shown(entry)}",
+            document.at(*place),
+            f"each check is one kind with what it asks for; kinds: {', '.join(known)}",
+        )
+        return ()
+    name, value = next(iter(entry.items()))
+    kind = known.get(name) or _installed(name, document.key(*place, name), problems)
+    if kind is None and name in registry.installed():
+        return ()
+    if kind is None:
+        problems.add(
+            "UNKNOWN_KIND",
+            f"unknown kind of check {name!r}",
+            document.key(*place, name),
+            did_you_mean(name, [*known, *registry.installed()], f"use one of: {', '.join(known)}"),
+        )
+        return ()
+    return list(_Entry(kind, document, (*place, name), problems).read(value))
 
 
 def _installed(name: str, place: Location, problems: Problems) -> Kind | None:
@@ -159,6 +169,11 @@ class _Entry:
             return
         for problem in found.problems:
             self.problems.add(problem.code, f"{name}: {problem.message}", place, problem.hint)
+        if _closes_early(sql):
+            self.add(
+                "SQL_PARSE", f"a bracket is closed in {name} that is not opened in it", "write one condition", name
+            )
+            return
         several = "," in sql and facts(f"SELECT\n{sql}\n AS holds", place.path).columns != ("holds",)
         if found.columns != ("holds",) or several:
             self.add("SQL_PARSE", f"expected one condition in {name}", "write `a AND b` for two", name)
@@ -171,6 +186,18 @@ class _Entry:
         if found.parameters:
             hint = "write the value; parameters work in checks/*.sql"
             self.add("CHECK_OPTION", f"{name} uses ${found.parameters[0][0]}", hint, name)
+
+
+def _closes_early(sql: str) -> bool:
+    """`a) OR (b` stands in brackets of ours, and would close them."""
+    from penstock.sql.tokens import significant
+
+    depth = 0
+    for token in significant(sql):
+        depth += {"(": 1, ")": -1}.get(token.text, 0)
+        if depth < 0:
+            return True
+    return False
 
 
 def _name(kind: str, columns: Sequence[str], options: Mapping[str, Any]) -> str:

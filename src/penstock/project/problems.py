@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 from penstock.errors import Location, PenstockError, Problem, ProjectError
@@ -13,6 +14,7 @@ class Problems:
 
     def __init__(self) -> None:
         self._found: list[Problem] = []
+        self._aside: dict[Problem, Location] = {}
 
     def __len__(self) -> int:
         return len(self._found)
@@ -22,6 +24,23 @@ class Problems:
 
     def extend(self, problems: Iterable[Problem]) -> None:
         self._found.extend(problems)
+
+    @contextmanager
+    def of_check(self, place: Location) -> Iterator[None]:
+        """What is added in this block is wrong with the check at `place`, and with nothing else in its file."""
+        before = len(self._found)
+        yield
+        self._aside |= dict.fromkeys(self._found[before:], place)
+
+    @property
+    def checks(self) -> frozenset[Location]:
+        """Where the checks stand that something is wrong with."""
+        return frozenset(self._aside.values())
+
+    @property
+    def of_files(self) -> list[Problem]:
+        """Those that leave nothing of their file to go by."""
+        return [problem for problem in self._found if problem not in self._aside]
 
     def take(self, error: PenstockError) -> None:
         self._found.extend(error.problems)

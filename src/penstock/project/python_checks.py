@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from hashlib import sha256
 
 from penstock.domain.check import Check
 from penstock.domain.relation import RelationName
@@ -60,6 +61,7 @@ def python_check(text: str, path: str, problems: Problems) -> CheckPiece | None:
         tolerance=tolerance(spec.max_failures),
         dimension=spec.dimension or "consistency",
         description=spec.description,
+        options={"code": sha256(text.encode()).hexdigest()},
         refers=tuple(mention.relation for mention in mentions),
         line=function.lineno,
     )

@@ -86,14 +86,22 @@ def _told(error: ValidationError, document: Document, base: Path) -> list[tuple[
         if len(expected) > 1:
             items[0].update(type="BAD_VALUE", msg="", ctx={"hint": "choose one of them"})
             items[0]["msg"] = (
-                f"{loc[-1] if loc else 'here'}: expected {' or '.join(expected)}, found {shown(items[0]['input'])}"
+                f"{_called(loc) or 'here'}: expected {' or '.join(expected)}, found {shown(items[0]['input'])}"
             )
     return told
 
 
+def _called(loc: Path) -> str:
+    """A value by its key; one of a list by its place in it, the first is 1."""
+    last = loc[-1] if loc else ""
+    if isinstance(last, str):
+        return last
+    return f"{loc[-2]}, item {last + 1}" if len(loc) > 1 else f"item {last + 1}"
+
+
 def _words(item: Mapping[str, Any], known: list[str]) -> tuple[str, str, str]:
     kind, context = item["type"], item.get("ctx", {})
-    name = str(item["loc"][-1]) if item["loc"] else ""
+    name = _called(item["loc"])
     lead = f"{name}: " if name else ""
     found = shown(item.get("input"))
     if kind.isupper():  # our own validators: the type is the code

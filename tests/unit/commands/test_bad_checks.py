@@ -8,7 +8,10 @@ import pytest
 
 from penstock.errors import Problem, ProjectError
 
-MODEL = "/*---\nchecks:\n- not_null: id\n- {}\n---*/\nSELECT * FROM raw.orders\n"
+MODEL = (
+    "/*---\nchecks:\n- not_null: id\n- {}\n---*/\n"
+    "SELECT *, DATE '2026-11-01' AS day, [DATE '2026-11-01'] AS days FROM raw.orders\n"
+)
 
 
 def told(folder: Any) -> Problem:
@@ -36,11 +39,20 @@ def told(folder: Any) -> Problem:
         ("range: {column: amount, min: '2026-01-01'}", "CHECK_OPTION", "2026-01-01"),
         ("accepted_values: {column: id, values: [a, b]}", "CHECK_OPTION", "cannot be evaluated"),
         ("positive: region", "CHECK_OPTION", "cannot be evaluated"),
-        ("mean_drift: {column: region, max: 5%, where: gone}", "CHECK_OPTION", "gone"),
+        ("mean_drift: {column: amount, max: 5%, where: gone}", "CHECK_OPTION", "gone"),
         ("relationships: {column: id, to: raw.orders, field: gone}", "UNKNOWN_COLUMN", "'gone' of raw.orders"),
         ("reconciliation: {column: amount, with: raw.orders, field: gone}", "UNKNOWN_COLUMN", "'gone' of raw.orders"),
         ("no_overlap: {column: id}", "UNKNOWN_COLUMN", "valid_from"),
-        ("completeness: {column: region, where: id > 'x'}", "CHECK_OPTION", "cannot be evaluated"),
+        ("completeness: {column: day, where: id > 'x'}", "CHECK_OPTION", "'x'"),
+        ("mean_drift: {column: region, max: 5%}", "CHECK_OPTION", "it takes numbers, and region is VARCHAR"),
+        ("quantile_drift: {column: day, max: 5%}", "CHECK_OPTION", "it takes numbers, and day is DATE"),
+        ("anomaly: {column: day, measure: max}", "CHECK_OPTION", "it takes numbers, and day is DATE"),
+        ("freshness: {column: region, error_after: 1 day}", "CHECK_OPTION", "it takes times, and region is VARCHAR"),
+        ("recency: {column: amount, within: 1 day}", "CHECK_OPTION", "it takes times, and amount is BIGINT"),
+        ("completeness: {column: days}", "CHECK_OPTION", "it takes times, and days is DATE[]"),
+        ("expression: amount + 1", "CHECK_OPTION", "expression gives BIGINT, expected true or false"),
+        ("expression: region", "CHECK_OPTION", "expression gives VARCHAR, expected true or false"),
+        ("not_null: {column: id, where: amount}", "CHECK_OPTION", "where gives BIGINT, expected true or false"),
     ],
 )
 def test_of_a_model_whose_columns_only_the_engine_knows(folder: Any, check: str, code: str, message: str) -> None:
@@ -82,3 +94,49 @@ def test_what_is_right_is_left_alone(folder: Any) -> None:
     )
     folder.project.validate()
     folder.run()
+
+
+def test_what_only_the_engine_knows_is_told_with_the_rest(folder: Any) -> None:
+    source = (folder.root / "sources/shop.yml").read_text().rstrip()[:-1]
+    checks = "[{regex: {column: region, pattern: '('}}, {range: {column: id}}]"
+    folder.write("sources/shop.yml", f"{source},\n    checks: {checks}}}\n")
+    folder.write(
+        "models/stg/m.sql",
+        "/*---\nchecks:\n- {regex: {column: region, pattern: '['}}\n- {positive: amount, wrong: 1}\n- {nosuch: id}\n"
+        "- {row_count: {same_as: stg.m}}\n---*/\nSELECT * FROM raw.orders\n",
+    )
+    folder.write("models/stg/n.sql", "SELECT gone FROM stg.m\n")
+    with pytest.raises(ProjectError) as error:
+        folder.project.validate()
+    told = [(str(each.location).partition(":")[0], each.code, each.message) for each in error.value.problems]
+    assert [(path, code) for path, code, _ in told] == [
+        ("models/stg/m.sql", "CHECK_OPTION"),
+        ("models/stg/m.sql", "BAD_VALUE"),
+        ("models/stg/m.sql", "UNKNOWN_KIND"),
+        ("models/stg/m.sql", "CHECK_OPTION"),
+        ("models/stg/n.sql", "SQL_INVALID"),
+        ("sources/shop.yml", "CHECK_OPTION"),
+        ("sources/shop.yml", "CHECK_OPTION"),
+    ]
+    assert "missing ]" in told[0][2]
+    assert "has as many rows as stg.m" in told[3][2]
+
+
+@pytest.mark.parametrize(
+    ("check", "message"),
+    [
+        ("expression: 1 = 1) OR (1 = 1", "a bracket is closed in expression that is not opened in it"),
+        ("not_null: {column: id, where: 'a) AND (b'}", "a bracket is closed in where"),
+        ("accepted_values: {column: id, values: [1, 2, null]}", "values, item 3: expected"),
+        ("row_count: {max_drop: 150%}", "everything would pass"),
+        ("null_rate: {column: id, max: 100%}", "everything would pass"),
+    ],
+)
+def test_before_the_engine_is_asked(folder: Any, check: str, message: str) -> None:
+    folder.write("models/stg/m.sql", MODEL.replace("{}", check))
+    assert message in told(folder).message
+
+
+def test_brackets_in_text_and_comments_are_none(folder: Any) -> None:
+    folder.write("models/stg/m.sql", MODEL.replace("{}", "expression: region <> ')' -- :)"))
+    folder.project.validate()

@@ -118,10 +118,10 @@ def test_source_tables_and_views_and_files_are_evaluated(life: Any) -> None:
         "/*---\nmaterialization: view\nchecks: [{unique: {column: region, on_fail: warn}}]\n---*/\n"
         "SELECT region FROM stg.m",
     )
+    life.project.run()
     life.write(
         "checks/own.sql", "/*---\nrelation: raw.orders\nkey: id\n---*/ SELECT * FROM raw.orders WHERE amount > 20"
     )
-    life.project.run()
     found = {each.name: each for each in life.project.check().results}
     assert (found["own"].failing, found["own"].samples) == (1, ({"id": 3},))
     assert (found["unique(region)"].failing, found["unique(region)"].outcome) == (2, CheckOutcome.WARNED)
