@@ -110,7 +110,7 @@ def test_problems_are_told_before_anything_runs(shop: Any) -> None:
 
 def test_verbose_says_how_models_were_made(shop: Any) -> None:
     said = shop("test", "-v", "--select", "a_late*").out
-    assert "the late order: maintained, 2 rows (changed: raw.orders_history; maintained by (order_hour, " in said
+    assert "the late order: maintained, 2 rows (changed: raw.orders; maintained by (order_hour, " in said
 
 
 def test_on_a_terminal_failures_are_coloured(shop: Any) -> None:

@@ -10,6 +10,7 @@ import click
 
 from penstock.cli.options import EXIT_CODES, common, selection, waiting
 from penstock.cli.output import note, style, write, write_json
+from penstock.domain.maintenance import counted
 from penstock.domain.plan import BuildStep, ExportStep, LandStep, LoadStep, Plan, Step
 
 GROUPS = ("land", "load", "build", "export")
@@ -75,17 +76,36 @@ def described(step: Step) -> dict[str, Any]:
         found["materialization"] = step.materialization
         found["publish_group"] = step.group or None
         if step.maintenance is not None:
-            found["maintenance"] = {"unit": step.maintenance.unit, "rebuilt": step.maintenance.reason}
+            found["maintenance"] = {
+                "unit": step.maintenance.unit,
+                "rebuilt": step.maintenance.reason,
+                "this_time": step.anew,
+                "affected": step.affected,
+            }
     if isinstance(step, LoadStep):
         found["batches"] = [batch.id for batch in step.batches]
     return found
 
 
 def _how(step: BuildStep) -> str:
-    """`auto, maintained by (region)`, or why it is rebuilt, where that is known."""
-    if step.maintenance is None:
+    """`auto, maintained by (region), 3 units affected`, or why it is rebuilt, where that is known."""
+    found = step.maintenance
+    if found is None:
         return step.materialization
-    return f"{step.materialization}, {step.maintenance}"
+    if found.reason:
+        return f"{step.materialization}, rebuilt ({found.reason})"
+    if step.anew:
+        return f"{step.materialization}, all of it this time, else {found}"
+    known = "" if step.affected is None else f", {counted(step.affected)}"
+    return f"{step.materialization}, {found}{known}"
+
+
+def _why(step: Step) -> str:
+    """The reason, and why a model that is else maintained is not so this time, where that is another one."""
+    if isinstance(step, BuildStep):
+        more = f"; {step.anew}" if step.anew and step.anew not in step.reason else ""
+        return f"{_how(step)}; {step.reason}{more}"
+    return step.reason
 
 
 def _groups(steps: Sequence[Step]) -> Iterator[str]:
@@ -109,8 +129,7 @@ def _write(found: Plan) -> None:
         write(style(kind, bold=True))
         for step in steps:
             sign = "+" if step.needed else " "
-            how = f"{_how(step)}: " if isinstance(step, BuildStep) else ""
-            text = f"  {sign} {target(step):<{width}}  {how}{step.reason}"
+            text = f"  {sign} {target(step):<{width}}  {_why(step)}"
             write(text if step.needed else style(text, dim=True))
         for line in _groups(steps):
             write(line)

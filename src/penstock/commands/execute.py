@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from penstock import registry
 from penstock.commands.identity import run_id
@@ -27,9 +26,10 @@ from penstock.errors import StateError
 from penstock.executor import ledger as ledgers
 from penstock.executor.build import build
 from penstock.executor.catalogue import Catalogue
-from penstock.executor.compiled import UNKNOWN, Compiler
+from penstock.executor.compiled import Compiler
 from penstock.executor.compiled import folder as compiled
 from penstock.executor.export import export
+from penstock.executor.forecast import Forecast
 from penstock.executor.land import land
 from penstock.executor.load import load
 from penstock.executor.prune import prune
@@ -92,24 +92,14 @@ def planned(space: Workspace, request: Request) -> Plan:
         warehouse = space.engine.open(options)
         try:
             session = warehouse.session()
-            plan = _planned(space, request, observe(space, ledgers.read(session), sources=request.sources))
-            return _analysed(plan, Reach(space.project, space.parameters(request.now)), compiled(space.root), session)
+            ledger = ledgers.read(session)
+            plan = _planned(space, request, observe(space, ledger, sources=request.sources))
+            parameters, catalogue = space.parameters(request.now), Catalogue()
+            compiler = Compiler(compiled(space.root), Reach(space.project, parameters), catalogue)
+            return Forecast(compiler, catalogue, session, ledger, parameters, request.refresh).of(plan)
         finally:
             warehouse.close()
     return _planned(space, request, observe(space, Ledger(), sources=request.sources))
-
-
-def _analysed(plan: Plan, reach_of: Reach, programs: Path, session: Session) -> Plan:
-    """The plan, saying of each model that may be maintained by what it would be, or why it would not."""
-    compiler = Compiler(programs, reach_of, Catalogue())
-
-    def told(step: Step) -> Step:
-        if not isinstance(step, BuildStep) or step.materialization != "auto":
-            return step
-        found = compiler.analysis(step.model, session)
-        return step if found is UNKNOWN else replace(step, maintenance=found)
-
-    return replace(plan, steps=tuple(told(step) for step in plan.steps))
 
 
 def land_only(space: Workspace, request: Request) -> RunReport:

@@ -71,3 +71,8 @@ def listed(unit: Sequence[str], most: int = 4) -> str:
     """`(region, day)`; the first few of many."""
     shown = ", ".join(unit[:most])
     return f"({shown}, …)" if len(unit) > most else f"({shown})"
+
+
+def counted(affected: int) -> str:
+    """`3 units affected`."""
+    return f"{affected:,} unit{'s' * (affected != 1)} affected"

@@ -48,9 +48,10 @@ class LoadStep:
 class BuildStep:
     """Make a model's relation equal to its definition. `inputs` are the stored relations it reads, views looked
     through; `fingerprint` covers its own definition and that of every view it reads, `moment` the times they use, if
-    any. `maintenance`: how it follows its inputs, where somebody asked. `drives`: the relation each row of which gives
-    at most one row. `group`: the publish group that it is in with other steps of the plan, empty when it is published
-    alone."""
+    any. `maintenance`: how it follows its inputs, where somebody asked; `affected`: how many of its units can differ by
+    the changes that are known; `anew`: why all of it will be made this time all the same. `drives`: the relation each
+    row of which gives at most one row. `group`: the publish group that it is in with other steps of the plan, empty
+    when it is published alone."""
 
     id: str
     model: Model
@@ -64,6 +65,8 @@ class BuildStep:
     maintenance: Maintenance | None = None
     drives: RelationName | None = None
     group: str = ""
+    affected: int | None = None
+    anew: str | None = None
     kind = "build"
 
     @property

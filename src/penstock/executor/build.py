@@ -31,7 +31,8 @@ def _built(step: BuildStep, work: Work) -> Outcome:
     model = step.model
     inputs = positions(work.ledger, step.inputs, work.committer.numbers)
     refresh = model.relation in work.refresh
-    reason = "made anew" if refresh else stale(work.ledger, model.relation, step.fingerprint, step.moment, inputs)
+    definition = (step.fingerprint, step.moment)
+    reason = "made anew" if refresh else stale(work.ledger, model.relation, *definition, inputs, told=work.reach.told)
     if reason is None:
         commit = work.ledger.commits[model.relation]
         return unchanged("up to date", commit.rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from penstock.domain.maintenance import AFFECTED, Program, listed
+from penstock.domain.maintenance import AFFECTED, Program, counted, listed
 from penstock.domain.plan import BuildStep
 from penstock.domain.relation import RelationName
 from penstock.domain.run import Status
@@ -116,7 +116,7 @@ def _follow(this: Following, program: Program) -> Outcome | str:
         fingerprint=work.ledger.commits[own].fingerprint,
         found=found,
         mode="maintained",
-        reason=f"{this.reason}; maintained by {listed(program.unit)}",
+        reason=f"{this.reason}; maintained by {listed(program.unit)}, {counted(affected)}",
         stamps=program.stamps,
         counts={"affected": affected},
         apart=apart,

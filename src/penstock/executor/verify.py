@@ -145,7 +145,7 @@ class Verifier:
             parameters, reach = self._reach(at)
             inputs = positions(self.ledger, reach.inputs(model))
             definition = (reach.fingerprint(model), reach.moment(model))
-            made = _Made(parameters, reach, stale(self.ledger, model.relation, *definition, inputs))
+            made = _Made(parameters, reach, stale(self.ledger, model.relation, *definition, inputs, told=reach.told))
             first = first or made
             if made.reason is None or not _uses_time(model, reach):
                 return made

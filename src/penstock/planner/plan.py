@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
@@ -98,7 +98,8 @@ class Planner:
         if reload:
             needed, reason = True, "declared otherwise than it was loaded: all batches again, from landing"
         elif batches:
-            needed, reason = True, f"{_count(len(batches), 'landed batch', 'landed batches')} not loaded yet"
+            rows = _count(sum(batch.rows for batch in batches), "row", "rows")
+            needed, reason = True, f"{_count(len(batches), 'landed batch', 'landed batches')} ({rows}) not loaded yet"
         elif self._steps[land].needed:
             needed, reason = True, "what is landed in this run"
         elif table.stored in self._ledger.existing and self._is_due(table.relation, table.contract):
@@ -162,7 +163,9 @@ class Planner:
     ) -> str | None:
         if model.relation in self._refresh:
             return "asked to be made anew"
-        reason = stale(self._ledger, model.relation, *definition, positions(self._ledger, inputs))
+        reason = stale(
+            self._ledger, model.relation, *definition, positions(self._ledger, inputs), told=self._reach.told
+        )
         if reason is None and self._is_due(model.relation, model.contract):
             reason = CONTRACT
         reason = reason or self._asked_again(model)
@@ -225,12 +228,19 @@ def in_order(models: Sequence[Model]) -> list[Model]:
 
 
 def stale(
-    ledger: Ledger, relation: RelationName, fingerprint: str, moment: str, inputs: Mapping[RelationName, int]
+    ledger: Ledger,
+    relation: RelationName,
+    fingerprint: str,
+    moment: str,
+    inputs: Mapping[RelationName, int],
+    *,
+    told: Callable[[RelationName], RelationName] = lambda name: name,
 ) -> str | None:
     """Why a relation does not show its definition over its inputs as committed, or None when it does.
 
     `moment` stands for the times it uses: they matter to a relation that was committed as depending on them. `inputs`
-    has the last commit of each input; the executor asks again with what the run has committed meanwhile.
+    has the last commit of each input; the executor asks again with what the run has committed meanwhile. `told` gives
+    the name by which people know an input.
     """
     commit = ledger.commits.get(relation)
     if commit is None:
@@ -244,7 +254,7 @@ def stale(
     if at and at != moment:
         return "the time has moved"
     seen = ledger.applied.get(relation, {})
-    moved = [str(name) for name, number in inputs.items() if number != seen.get(name, 0)]
+    moved = [str(told(name)) for name, number in inputs.items() if number != seen.get(name, 0)]
     return f"changed: {_listed(moved)}" if moved else None
 
 
@@ -291,7 +301,7 @@ def export_fingerprint(export: Export, inputs: Mapping[RelationName, int]) -> st
 
 
 def _count(number: int, one: str, many: str) -> str:
-    return f"1 {one}" if number == 1 else f"{number} {many}"
+    return f"1 {one}" if number == 1 else f"{number:,} {many}"
 
 
 def _listed(names: Sequence[str], most: int = 3) -> str:

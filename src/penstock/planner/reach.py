@@ -39,6 +39,12 @@ class Reach:
         found = {table.relation: table for table in self._project.tables}
         return found | {table.stored: table for table in self._project.tables}
 
+    def told(self, stored: RelationName) -> RelationName:
+        """The name by which people know a stored relation: a source table's own, which models read, not that of its
+        history."""
+        table = self.tables.get(stored)
+        return table.relation if table else stored
+
     def materialization(self, model: Model) -> str:
         """How a model is made. A Python model gives its whole result: there is nothing to choose."""
         if model.language == "python" and model.materialization == "auto":

@@ -71,7 +71,7 @@ def test_only_the_affected_units_are_touched_and_what_stays_equal_stops_there(tw
         "maintained",
         {"affected": 1, "gone": 1, "came": 1},
     )
-    assert totals.reason == "changed: raw.orders_history; maintained by (region)"
+    assert totals.reason == "changed: raw.orders; maintained by (region), 1 unit affected"
     assert (sizes.status, sizes.mode) == ("unchanged", "maintained")
     assert log(two, "stg.totals") == [(-1, "north", 40, 2), (1, "north", 41, 2)]
     assert two.rows("FROM stg.totals") == [("north", 41, 2), ("south", 20, 1)]
