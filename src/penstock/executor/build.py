@@ -10,7 +10,8 @@ from penstock.domain.relation import RelationName
 from penstock.errors import Location, PenstockError
 from penstock.executor import limited, python_model
 from penstock.executor.agreed import agreed
-from penstock.executor.declared import Keeping, declared, is_declared
+from penstock.executor.declared import declared, is_declared
+from penstock.executor.keeping import Keeping
 from penstock.executor.maintained import maintained
 from penstock.executor.partial import keyless, partial
 from penstock.executor.rebuilt import Rebuilding, rebuilt

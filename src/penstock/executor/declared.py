@@ -7,27 +7,28 @@ and the units fit what it replaces; else at the whole SELECT, which gives the sa
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from penstock.domain.maintenance import AFFECTED, Program, listed
-from penstock.domain.model import Model
 from penstock.domain.plan import BuildStep
+from penstock.domain.quarantine import is_split, table_of
 from penstock.domain.relation import Column, RelationName
 from penstock.domain.run import Status
 from penstock.domain.strategy import VALIDITY, TimeRange, Versioning
 from penstock.errors import DataError, UserError
-from penstock.executor import changes, delta, quarantine, replay
+from penstock.executor import delta, quarantine, replay
 from penstock.executor.gate import gate
+from penstock.executor.keeping import Keeping
 from penstock.executor.ledger import Entry, Transaction, applied
 from penstock.executor.maintained import CHANGES
+from penstock.executor.quarantine import Apart
+from penstock.executor.retained import ANEW, Telling
 from penstock.executor.work import Outcome, Work
 from penstock.failpoint import reach
 from penstock.materializations import build as building
 from penstock.materializations import maintain, strategy, versions
-from penstock.planner.plan import defined, stale
-from penstock.ports import Session
+from penstock.materializations.quarantine import HELD
 from penstock.quoting import identifier
-from penstock.sql.render import bind_parameters
 
 
 def is_declared(step: BuildStep, work: Work, *, anew: bool) -> bool:
@@ -37,94 +38,9 @@ def is_declared(step: BuildStep, work: Work, *, anew: bool) -> bool:
     relation = step.model.relation
     there = work.ledger.existing.get(relation) == "table" and relation in work.ledger.commits and not anew
     merged = step.materialization == "merge" and step.model.strategy.deletes == "ignore"
-    return there and (merged or step.materialization == "time_range")
-
-
-@dataclass(frozen=True, slots=True)
-class Keeping:
-    """One build. `select` gives all of the model's rows, `own` are its columns; `anew`: whatever is there counts as
-    absent. `follow`: try to look at what changed only. `temporary`: tables to take away in the end."""
-
-    step: BuildStep
-    work: Work
-    inputs: Mapping[RelationName, int]
-    reason: str
-    select: str
-    own: tuple[Column, ...]
-    anew: bool = False
-    follow: bool = True
-    temporary: list[str] = field(default_factory=list)
-
-    @property
-    def model(self) -> Model:
-        return self.step.model
-
-    @property
-    def relation(self) -> RelationName:
-        return self.step.model.relation
-
-    @property
-    def session(self) -> Session:
-        return self.work.session
-
-    @property
-    def since(self) -> dict[RelationName, int]:
-        return changes.moved(self.work.ledger.applied.get(self.relation, {}), self.inputs)
-
-    def part(self, model: Model) -> Program | str | None:
-        """Statements for the units of `model` that changed, which have been found; why there are none; None when no
-        row that it reads has changed."""
-        work, session = self.work, self.session
-        if not self.follow:
-            return "its changes could not be followed"
-        why = stale(work.ledger, self.relation, self.step.fingerprint, self.step.moment, {})
-        if why is not None or self.anew:
-            return why or "made anew"
-        missing = changes.incomplete(session, work.catalogue, self.since, work.committer.settled)
-        if missing is not None:
-            return missing
-        changed = changes.gather(session, work.catalogue, self.since)
-        if not changed:
-            return None
-        program = work.compiler.program(model, changed, session)
-        if isinstance(program, Program):
-            if program.above:
-                return "it has a LIMIT"
-            self.temporary.extend(program.temporary)
-            for statement in program.prepare:
-                session.execute(self.bound(statement))
-        return program
-
-    @property
-    def fingerprint(self) -> str:
-        """What the ledger is told the relation was made from: with the moment, where times decide what it gives."""
-        timed = bool(self.step.moment) and self.work.compiler.analysis(self.model, self.session).timed
-        return defined(self.step.fingerprint, self.step.moment, timed=timed)
-
-    def bound(self, statement: str) -> str:
-        return bind_parameters(statement, self.work.parameters) if "$" in statement else statement
-
-    def making(self, transaction: Transaction, mode: str, how: str, stamps: Sequence[str] = ()) -> delta.Making:
-        return delta.Making(
-            step=self.step,
-            work=self.work,
-            session=self.session,
-            transaction=transaction,
-            inputs=self.inputs,
-            fingerprint=self.fingerprint,
-            found=self.own,
-            mode=mode,
-            reason=f"{self.reason}; {how}",
-            stamps=tuple(stamps),
-        )
-
-    def stamps(self) -> tuple[str, ...]:
-        return self.work.compiler.analysis(self.model, self.session).stamps
-
-    def forget(self) -> None:
-        changes.forget(self.session, self.since)
-        for name in (*maintain.TEMPORARY, *versions.TEMPORARY, *self.temporary, AFFECTED):
-            self.session.execute(f"DROP TABLE IF EXISTS {identifier(name)}")
+    apart = is_split(step.model) or table_of(relation) in work.ledger.existing
+    appended = step.materialization == "append" and apart
+    return there and (merged or appended or step.materialization == "time_range")
 
 
 def declared(keeping: Keeping) -> Outcome:
@@ -144,11 +60,16 @@ _Make = Callable[[Keeping, Transaction], Outcome]
 
 
 def _attempt(keeping: Keeping) -> Outcome:
-    makes: dict[str, _Make] = {"merge": _merge, "time_range": _time_range, "history": _history}
+    makes: dict[str, _Make] = {
+        "append": _append,
+        "merge": _merge,
+        "time_range": _time_range,
+        "history": _history,
+    }
     reach("build.before_transaction")
     with keeping.work.committer.transaction(keeping.session) as transaction:
-        quarantine.forget(keeping.model, keeping.work, keeping.session)
         done = makes[keeping.step.materialization](keeping, transaction)
+        quarantine.forget(keeping.model, keeping.work, keeping.session)
         keeping.forget()
     reach("build.committed")
     return done
@@ -161,6 +82,9 @@ def _fitted(keeping: Keeping) -> Keeping:
     before = _stored(keeping)
     if before is None:
         return replace(keeping, anew=True)
+    if keeping.step.materialization == "append":
+        building.check_kept(model, keeping.own, before)
+        return keeping
     statement = strategy.widened(model, keeping.own, before)
     if statement is None:
         return keeping
@@ -199,31 +123,51 @@ def _within_key(keeping: Keeping, program: Program) -> bool:
     return {name.lower() for name in program.unit} <= key
 
 
-def _aside(keeping: Keeping, part: Program | str | None, *, key: bool = True) -> tuple[str, Sequence[str], bool]:
+def _aside(keeping: Keeping, part: Program | str | None) -> tuple[str, Sequence[str], Program | None]:
     """Put the rows as they should be into NEW: those of the affected units where these are enough, else all. Gives how
-    in words, the stamps, whether it was a part."""
+    in words, the stamps, the program where it was a part."""
     session = keeping.session
     if isinstance(part, Program) and _within_key(keeping, part):
         session.execute(maintain.aside(keeping.bound(part.select)))
-        how, stamps, partly = f"maintained by {listed(part.unit)}", tuple(part.stamps), True
-    else:
-        session.execute(maintain.aside(keeping.select))
-        why = part if isinstance(part, str) else "its units cut through its key"
-        how, stamps, partly = f"all of it: {why}", keeping.stamps(), False
-    if key:
-        building.check_unique(keeping.model, session.query(building.duplicates(maintain.NEW, keeping.model.key)).rows)
-    return how, stamps, partly
+        return f"maintained by {listed(part.unit)}", tuple(part.stamps), part
+    session.execute(maintain.aside(keeping.select))
+    why = part if isinstance(part, str) else "its units cut through its key"
+    return f"all of it: {why}", keeping.stamps(), None
+
+
+def _check_key(keeping: Keeping) -> None:
+    found = keeping.session.query(building.duplicates(maintain.NEW, keeping.model.key)).rows
+    building.check_unique(keeping.model, found)
+
+
+def _append(keeping: Keeping, transaction: Transaction) -> Outcome:
+    """Where rows are set apart, or were until now."""
+    keeping.session.execute(maintain.aside(keeping.select))
+    return _by_key(keeping, transaction, Telling(keeping, transaction), "appended", "its rows told apart")
 
 
 def _merge(keeping: Keeping, transaction: Transaction) -> Outcome:
-    part = keeping.part(keeping.model)
+    telling = Telling(keeping, transaction)
+    part = telling.part(keeping.model)
     if part is None:
         return _unmoved(keeping, keeping.inputs)
     how, stamps, _ = _aside(keeping, part)
-    making = keeping.making(transaction, "merged", how, stamps)
-    for statement in strategy.merging(keeping.relation, keeping.own, keeping.model.key, stamps):
-        keeping.session.execute(statement)
-    gone, came = keeping.session.query(maintain.CORRECTED).rows[0]
+    return _by_key(keeping, transaction, telling, "merged", how, stamps)
+
+
+def _by_key(
+    keeping: Keeping, transaction: Transaction, telling: Telling, mode: str, how: str, stamps: Sequence[str] = ()
+) -> Outcome:
+    """NEW into the table, by key."""
+    session, key = keeping.session, keeping.model.key
+    telling.by_key(stamps)
+    _check_key(keeping)
+    making = keeping.making(transaction, mode, how, stamps, telling.apart)
+    for statement in strategy.merging(keeping.relation, keeping.own, key, stamps):
+        session.execute(statement)
+    if telling.apart is not None:
+        session.execute(strategy.failing_keys(keeping.relation, keeping.own, key))
+    gone, came = session.query(maintain.CORRECTED).rows[0]
     return delta.correct(making, gone, came)
 
 
@@ -237,36 +181,55 @@ def _time_range(keeping: Keeping, transaction: Transaction) -> Outcome:
         )
     session = keeping.session
     ranged = replace(keeping.model, sql=strategy.ranged(keeping.model.sql, span), key=(strategy.RANGE,))
-    part = keeping.part(ranged)
-    if part is None:
+    telling = Telling(keeping, transaction)
+    part = telling.part_of_kept(ranged)
+    if part is None and not telling.anew:
         return _unmoved(keeping, keeping.inputs)
-    if isinstance(part, Program) and part.unit == (strategy.RANGE,):
-        session.execute(strategy.old_ranges(keeping.relation, span))
+    if part is None:
+        session.execute(maintain.aside(f"SELECT * FROM {maintain.name_of(keeping.relation)} LIMIT 0"))
+        session.execute(strategy.old_all(keeping.relation))
+        telling.keep("true")
+        how, stamps = ANEW, keeping.stamps()
+    elif isinstance(part, Program) and part.unit == (strategy.RANGE,):
         rows = f"SELECT * EXCLUDE ({identifier(strategy.RANGE)}) FROM ({keeping.bound(part.select)})"
         session.execute(maintain.aside(rows))
+        if telling.anew:
+            telling.keep(f"NOT {strategy.in_ranges(span, 'k')}")
+            session.execute(strategy.old_all(keeping.relation))
+        else:
+            session.execute(strategy.old_ranges(keeping.relation, span))
+            for held in telling.held:
+                telling.hold(strategy.old_ranges(held, span, HELD))
         count = session.query(f"SELECT count(*) FROM {AFFECTED}").rows[0][0]
-        how, stamps = f"replaced the {span.grain}s of {span.column} that changed ({count})", part.stamps
-        stamps = tuple(name for name in stamps if name != strategy.RANGE)
+        how = f"replaced the {span.grain}s of {span.column} that changed ({count})"
+        stamps = tuple(name for name in part.stamps if name != strategy.RANGE)
     else:
         why = part if isinstance(part, str) else f"{span.column} does not cut it into parts"
-        how, stamps = _since(keeping, span), keeping.stamps()
+        how, stamps = _since(keeping, span, telling), keeping.stamps()
         how = f"{how}: {why}"
-    making = keeping.making(transaction, "replaced", how, stamps)
+    telling.split(stamps)
+    making = keeping.making(transaction, "replaced", how, stamps, telling.apart)
     gone, came = delta.compare(making, maintain.OLD)
     return delta.settle(making, gone, came, maintain.OLD, maintain.ROW)
 
 
-def _since(keeping: Keeping, span: TimeRange) -> str:
+def _since(keeping: Keeping, span: TimeRange, telling: Telling) -> str:
     """Ranges from the lookback on, when nobody can tell which have changed. Gives that in words."""
-    session = keeping.session
+    session, relation = keeping.session, keeping.relation
     now = keeping.work.started.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
-    lowest = session.query(strategy.bound(keeping.relation, span, now)).rows[0][0]
+    lowest = session.query(strategy.bound((relation, *telling.held), span, now)).rows[0][0]
     if lowest is None:
         session.execute(maintain.aside(keeping.select))
-        session.execute(strategy.old_since(keeping.relation, span, "0001-01-01"))
+        session.execute(strategy.old_all(relation))
         return "all of it"
     session.execute(maintain.aside(strategy.since(f"({keeping.select}\n)", span, lowest)))
-    session.execute(strategy.old_since(keeping.relation, span, lowest))
+    if telling.anew:
+        telling.keep(strategy.before(span, lowest))
+        session.execute(strategy.old_all(relation))
+    else:
+        session.execute(strategy.old_since(relation, span, lowest))
+        for held in telling.held:
+            telling.hold(strategy.old_since(held, span, lowest, HELD))
     return f"replaced the {span.grain}s of {span.column} since {lowest}"
 
 
@@ -283,23 +246,27 @@ def _history(keeping: Keeping, transaction: Transaction) -> Outcome:
             session.execute(f"DROP VIEW {maintain.name_of(keeping.relation)}")
         session.execute(strategy.empty_history(keeping.relation, keeping.own))
         transaction.on_commit(lambda: work.catalogue.changed(keeping.relation))
+    telling = Telling(keeping, transaction)
     part: Program | str | None = "its first versions" if keeping.anew else f"{len(looks)} landings since it looked last"
     if len(looks) == 1 and not keeping.anew:
-        part = keeping.part(model)
+        part = telling.part(model)
         if part is None:
             return _unmoved(keeping, inputs)
     total, scope = (0, 0), ""
     for look in looks:
         if look.select is None:
-            how, stamps, partly = _aside(keeping, part)
+            how, stamps, of_part = _aside(keeping, part)
+            telling.by_unit(of_part, stamps)
+            _check_key(keeping)
             _check_dated(keeping, versioning)
-            scope = strategy.concerned(part.unit) if partly and isinstance(part, Program) else ""
+            scope = strategy.concerned(of_part.unit) if of_part is not None else ""
         else:
             session.execute(maintain.aside(keeping.bound(look.select)))
             stamps, how = keeping.stamps(), ""
+            telling.split(stamps, of_now=False)
             if _unfit(keeping, versioning):
                 continue
-        of = _versions(keeping, versioning, look, stamps)
+        of = _versions(keeping, versioning, look, stamps, judged=telling.anew)
         for statement in versions.statements(of, maintain.NEW, (*keeping.own, *strategy.VALID), scope=scope):
             session.execute(statement)
         gone, came = session.query(maintain.CORRECTED).rows[0]
@@ -312,11 +279,14 @@ def _history(keeping: Keeping, transaction: Transaction) -> Outcome:
     step = replace(keeping.step, model=replace(model, key=()))
     all_of = replace(keeping, step=step, inputs=inputs, own=(*keeping.own, *strategy.VALID))
     if len(looks) == 1 and not keeping.anew:
-        return delta.correct(all_of.making(transaction, "versioned", how), gone, came)
-    return _settled(all_of, transaction, total, len(looks))
+        return delta.correct(all_of.making(transaction, "versioned", how, apart=telling.apart), gone, came)
+    return _settled(all_of, transaction, total, len(looks), telling.apart)
 
 
-def _versions(keeping: Keeping, versioning: Versioning, look: replay.Look, stamps: Sequence[str]) -> versions.Versions:
+def _versions(
+    keeping: Keeping, versioning: Versioning, look: replay.Look, stamps: Sequence[str], *, judged: bool
+) -> versions.Versions:
+    """`judged`: other checks are asked than were."""
     key, ignored = keeping.model.key, {name.lower() for name in (*keeping.model.key, *stamps)}
     names = tuple(column.name for column in keeping.own if column.name.lower() not in ignored)
     return versions.Versions(
@@ -327,7 +297,17 @@ def _versions(keeping: Keeping, versioning: Versioning, look: replay.Look, stamp
         compared=versioning.columns or names,
         effective=versioning.column if versioning.by == "updated_at" else None,
         whole=versioning.deletes == "close",
+        ended=_ended(keeping) if judged else "",
+        reopens=is_split(keeping.model),
     )
+
+
+def _ended(keeping: Keeping) -> str:
+    """Checks that are asked now may be against a version that is current since before: it ends, whatever is done with
+    keys that are gone."""
+    if not is_split(keeping.model):
+        return ""
+    return " OR ".join(rule.fails for rule in quarantine.compiled(keeping.model, keeping.own))
 
 
 def _check_dated(keeping: Keeping, versioning: Versioning) -> None:
@@ -350,17 +330,28 @@ def _unfit(keeping: Keeping, versioning: Versioning) -> bool:
     return versioning.column is not None and bool(session.query(strategy.undated(versioning.column)).rows[0][0])
 
 
-def _settled(keeping: Keeping, transaction: Transaction, total: tuple[int, int], looks: int) -> Outcome:
+def _settled(
+    keeping: Keeping, transaction: Transaction, total: tuple[int, int], looks: int, apart: Apart | None
+) -> Outcome:
     """Commit what several looks have done: a log of it would hold rows that came and went in one commit, so it begins
     after it."""
-    work, relation = keeping.work, keeping.relation
-    rows = delta.size(keeping.session, relation)
+    work, relation, session = keeping.work, keeping.relation, keeping.session
+    rows = delta.size(session, relation)
     reason = f"{keeping.reason}; {looks} landing{'s' if looks != 1 else ''}, one after the other"
     reach("build.replaced")
-    if total == (0, 0) and not keeping.anew:
-        applied(keeping.session, relation, keeping.inputs)
-        return Outcome(Status.UNCHANGED, reason, rows, mode="versioned")
-    checks = gate(keeping.model, work, keeping.session)
+    commit = work.ledger.commits.get(relation)
+    if total == (0, 0) and not keeping.anew and commit is not None:
+        judged = apart.judge(rows, 0) if apart is not None else ()
+        if apart is not None:
+            apart.commit(commit.number)
+        applied(session, relation, keeping.inputs)
+        moved = apart is not None and bool(apart.gone or apart.came)
+        status = Status.SUCCESS if moved else Status.UNCHANGED
+        return Outcome(status, reason, rows, mode="versioned", checks=judged)
+    checks = gate(keeping.model, work, session)
+    if apart is not None:
+        checks += apart.judge(rows, rows)
+        apart.commit(transaction.take())
     entry = Entry(relation, keeping.step.id, keeping.fingerprint, rows, keeping.inputs, logged=work.is_logged(relation))
     number = transaction.commit(entry)
     counts = {"gone": total[0], "came": total[1]}

@@ -14,7 +14,7 @@ from penstock.domain.strategy import Versioning
 from penstock.domain.verification import Difference, Verdict, Verified
 from penstock.materializations import audit, comparison
 from penstock.ports import Session
-from penstock.quoting import identifier, literal
+from penstock.quoting import columns, identifier, literal
 
 MOST = 10
 """Rows that are shown of those that differ."""
@@ -28,13 +28,16 @@ HISTORY = "its current versions, against its SELECT; its line of versions"
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """`stored` and `expected` are FROM items with the columns `shape`; `how` has the columns that tell rows apart and
-    those that are not compared."""
+    those that are not compared. Where rows are set apart, `given` and `kept` have all rows of the SELECT and all that
+    are stored, whether they pass or not."""
 
     model: Model
     shape: Sequence[Column]
     stored: str
     expected: str
     how: Maintenance
+    given: str = ""
+    kept: str = ""
 
     @property
     def compared(self) -> list[Column]:
@@ -64,9 +67,17 @@ def of_model(session: Session, this: Comparison) -> Verified:
             return _compared(session, this, ALL)
 
 
-def of_rows(session: Session, this: Comparison) -> Verified:
-    """Compare all of them."""
-    return _compared(session, this, ALL)
+def of_apart(session: Session, this: Comparison) -> Verified:
+    """Compare what is set apart, as far as what is published is compared."""
+    match this.model.materialization:
+        case "append":
+            return _compared(session, _known(this), GIVEN)
+        case "merge" if this.model.strategy.deletes == "ignore":
+            return _compared(session, _known(this), GIVEN)
+        case "time_range":
+            return _of_ranges(session, this)
+        case _:
+            return _compared(session, this, ALL)
 
 
 def _compared(session: Session, this: Comparison, checked: str) -> Verified:
@@ -88,7 +99,8 @@ def _known(this: Comparison, names: Sequence[str] = ()) -> Comparison:
     same = " AND ".join(
         f"s.{identifier(name)} IS NOT DISTINCT FROM e.{identifier(name)}" for name in names or this.model.key
     )
-    return replace(this, stored=f"(SELECT s.* FROM {this.stored} AS s SEMI JOIN {this.expected} AS e ON {same})")
+    given = this.given or this.expected
+    return replace(this, stored=f"(SELECT s.* FROM {this.stored} AS s SEMI JOIN {given} AS e ON {same})")
 
 
 def _of_ranges(session: Session, this: Comparison) -> Verified:
@@ -99,7 +111,7 @@ def _of_ranges(session: Session, this: Comparison) -> Verified:
     column = identifier(ranges.column)
     since = session.query(
         f"SELECT date_trunc('{ranges.grain}', CAST(max({column}) AS TIMESTAMP) - to_microseconds(?)) "
-        f"FROM {this.stored} WHERE isfinite({column})",
+        f"FROM {this.kept or this.stored} WHERE isfinite({column})",
         (round(ranges.lookback * 1_000_000),),
     ).rows[0][0]
     if since is None:
@@ -115,16 +127,19 @@ def _of_ranges(session: Session, this: Comparison) -> Verified:
 
 def _of_history(session: Session, this: Comparison) -> Verified:
     model, kept = this.model, this.model.strategy.history or Versioning()
+    this = replace(this, given="")  # a key whose row is set apart may have the version it had before
     table = this.stored
     if kept.by == "updated_at" and kept.column is not None:
-        versions = _known(this, (*model.key, kept.column))
+        own = columns(column.name for column in this.shape)  # a row that was gone and is back has two versions
+        versions = _known(replace(this, stored=f"(SELECT DISTINCT {own} FROM {table})"), (*model.key, kept.column))
     else:
         wanted = {name.lower() for name in (*model.key, *kept.columns)} if kept.columns else set()
         shape = [column for column in this.shape if not wanted or column.name.lower() in wanted]
         current = replace(this, shape=shape, stored=f"(SELECT * FROM {table} WHERE is_current)")
         versions = _known(current) if kept.deletes == "ignore" else current
     found = _compared(session, versions, HISTORY)
-    broken, samples = of_versions(session, table, model.key, deletions=kept.deletes == "close")
+    # Also where deletions are ignored a version may have ended: by a check, or while they were not ignored.
+    broken, samples = of_versions(session, table, model.key, deletions=True)
     verdict = Verdict.WRONG if broken else found.verdict
     return replace(found, verdict=verdict, notes=tuple(broken), differences=(*found.differences, *samples)[:MOST])
 

@@ -103,9 +103,12 @@ class Apart:
     @property
     def is_there(self) -> bool:
         """Whether there is a quarantine of the columns that the relation has."""
-        work, session = self._work, self._session
-        own = work.catalogue.columns(session, self.model.relation)
-        return own is not None and work.catalogue.columns(session, self.relation) == quarantine.held_columns(own)
+        own = self._work.catalogue.columns(self._session, self.model.relation)
+        return own is not None and self.fits(own)
+
+    def fits(self, own: Sequence[Column]) -> bool:
+        """Whether there is a quarantine of a SELECT that gives the columns `own`."""
+        return self._work.catalogue.columns(self._session, self.relation) == quarantine.held_columns(own)
 
     def hold(self, statement: str) -> None:
         """Only rows that this statement puts into HELD may leave the quarantine."""
@@ -159,6 +162,9 @@ class Apart:
         """What came of the checks. `published`: how many rows are; `came`: how many of them were not before. Raises
         DataError when too many rows are set apart."""
         self.total = self._session.query(f"SELECT count(*) FROM {self._name}").rows[0][0]
+        if self.model.materialization == "history":  # of its versions only the current ones were judged
+            table = maintain.name_of(self.model.relation)
+            published = self._session.query(f"SELECT count(*) FROM {table} WHERE is_current").rows[0][0]
         self._limit(published, came if self._partly else None)
         return self._results()
 

@@ -22,7 +22,7 @@ from penstock.executor.catalogue import Catalogue
 from penstock.executor.compiled import Compiler
 from penstock.executor.recompute import EXPECTED, Recomputing
 from penstock.materializations import audit, past
-from penstock.materializations.quarantine import FAILED, compared, held_columns
+from penstock.materializations.quarantine import FAILED, both, compared, held_columns
 from penstock.planner.plan import load_fingerprint, positions, stale
 from penstock.planner.reach import Reach
 from penstock.ports import Session, Warehouse
@@ -214,13 +214,16 @@ class Verifier:
         if sorted(expected, key=repr) != sorted(own, key=repr):
             note = f"expected the columns {_listed(expected)}, found {_listed(own)}"
             return Verified(relation, Verdict.WRONG, differences.ALL, notes=(note,))
-        if is_split(model):
-            quarantine.split(session, model, EXPECTED, expected, quarantine.compiled(model, expected))
         rows = session.query(f"SELECT count(*) FROM {past.stored(relation)}").rows[0][0]
         wanted = differences.Comparison(model, own, past.stored(relation), EXPECTED, how)
+        if is_split(model):
+            quarantine.split(session, model, EXPECTED, expected, quarantine.compiled(model, expected))
+            wanted = replace(wanted, given=both(own, EXPECTED, FAILED))
+            if self._columns(table_of(relation)):
+                wanted = replace(wanted, kept=both(own, wanted.stored, past.stored(table_of(relation))))
         found = replace(differences.of_model(session, wanted), rows=rows)
         if is_split(model):
-            found = self._apart(model, own, how, found)
+            found = self._apart(wanted, found)
         noted = self.ledger.commits[relation].rows
         if noted is not None and rows != noted:
             note = f"{noted:,} rows by the ledger, {rows:,} there"
@@ -230,15 +233,14 @@ class Verifier:
             found = replace(found, verdict=Verdict.OPEN, notes=(*found.notes, note))
         return found
 
-    def _apart(self, model: Model, own: tuple[Column, ...], how: Maintenance, found: Verified) -> Verified:
+    def _apart(self, published: differences.Comparison, found: Verified) -> Verified:
         """What should be set apart against what is."""
-        held = table_of(model.relation)
+        own, held = published.shape, table_of(published.model.relation)
         checked = f"{found.checked}; and what is set apart of it"
         if self._columns(held) != held_columns(own):
             return replace(found, verdict=Verdict.WRONG, checked=checked, notes=("its quarantine is not there",))
-        shape = compared(own)
-        wanted = differences.Comparison(model, shape, past.stored(held), FAILED, how)
-        apart = differences.of_rows(self._session, wanted)
+        wanted = replace(published, shape=compared(own), stored=past.stored(held), expected=FAILED)
+        apart = differences.of_apart(self._session, wanted)
         if apart.verdict is Verdict.RIGHT:
             return replace(found, checked=checked)
         note = f"of the rows set apart {apart.missing:,} are missing and {apart.extra:,} should not be there"

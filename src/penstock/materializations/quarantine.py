@@ -40,6 +40,12 @@ def compared(found: Sequence[Column]) -> tuple[Column, ...]:
     return (*found, _REASONS)
 
 
+def both(found: Sequence[Column], rows: str, others: str) -> str:
+    """A FROM item: the columns `found` of two of them, what passes and what fails."""
+    names = columns(column.name for column in found)
+    return f"(SELECT {names} FROM {rows} UNION ALL SELECT {names} FROM {others})"
+
+
 def failed(rows: str, found: Sequence[Column], rules: Sequence[Rule]) -> str:
     """FAILED: those of `rows` (a table) that a rule is against. A rule that is no condition on single rows (an
     aggregate, a window) is refused by the engine, because it stands in WHERE."""

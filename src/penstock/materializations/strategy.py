@@ -11,9 +11,11 @@ from penstock.domain.strategy import VALIDITY, TimeRange
 from penstock.errors import DataError, UserError
 from penstock.materializations.changelog import exact
 from penstock.materializations.maintain import CAME, GONE, NEW, OLD, ROW, name_of, placeless
+from penstock.materializations.quarantine import FAILED
 from penstock.quoting import columns, identifier, literal
 
 RANGE = "_penstock_range"
+KEPT = "_penstock_kept"
 _VALIDITY_TYPES = ("TIMESTAMP", "TIMESTAMP", "BOOLEAN")
 VALID = tuple(Column(name, kind) for name, kind in zip(VALIDITY, _VALIDITY_TYPES, strict=True))
 """The columns of a history that are not its SELECT's."""
@@ -115,6 +117,50 @@ def merging(
     )
 
 
+def given(key: Sequence[str], row: str) -> str:
+    """Whether NEW has a row with the key of `row`."""
+    same = " AND ".join(f"n.{identifier(name)} IS NOT DISTINCT FROM {row}.{identifier(name)}" for name in key)
+    return f"EXISTS (SELECT 1 FROM {NEW} AS n WHERE {same})"
+
+
+def failing_keys(relation: RelationName, found: Sequence[Column], key: Sequence[str]) -> str:
+    """Rows into GONE of which the SELECT now gives only ones that are set apart."""
+    same = " AND ".join(f"f.{identifier(name)} IS NOT DISTINCT FROM t.{identifier(name)}" for name in key)
+    return (
+        f"INSERT INTO {GONE} SELECT t.rowid AS {ROW}, {columns((c.name for c in found), 't')} "
+        f"FROM {name_of(relation)} AS t WHERE EXISTS (SELECT 1 FROM {FAILED} AS f WHERE {same}) "
+        f"AND NOT {given(key, 't')}"
+    )
+
+
+def held_keys(held: RelationName, key: Sequence[str], into: str) -> str:
+    """The rows that are set apart with a key that NEW has, with their places."""
+    return (
+        f"CREATE OR REPLACE TEMP TABLE {into} AS SELECT q.rowid AS {ROW}, q.* FROM {name_of(held)} AS q "
+        f"WHERE {given(key, 'q')}"
+    )
+
+
+def kept(
+    relation: RelationName,
+    found: Sequence[Column],
+    held: RelationName | None,
+    shared: Sequence[Column],
+    condition: str,
+) -> tuple[str, ...]:
+    """Statements that add rows of the table (columns `found`) and of its quarantine (of these it has `shared`) to NEW:
+    those for which the condition, on the alias `k`, is true."""
+    rows = f"SELECT {columns((c.name for c in found), 'k')} FROM {name_of(relation)} AS k WHERE {condition}"
+    if held is not None and shared:
+        names = columns((column.name for column in shared), "k")
+        rows += f" UNION ALL BY NAME SELECT {names} FROM {name_of(held)} AS k WHERE {condition}"
+    return (
+        f"CREATE OR REPLACE TEMP TABLE {KEPT} AS {rows}",
+        f"INSERT INTO {NEW} BY NAME SELECT * FROM {KEPT}",
+        f"DROP TABLE {KEPT}",
+    )
+
+
 # time_range
 
 
@@ -128,23 +174,29 @@ def _range(span: TimeRange, prefix: str = "") -> str:
     return f"date_trunc('{span.grain}', CAST({lead}{identifier(span.column)} AS TIMESTAMP))"
 
 
-def old_ranges(relation: RelationName, span: TimeRange) -> str:
+def in_ranges(span: TimeRange, row: str) -> str:
+    """Whether `row` is in an affected range."""
+    return f"EXISTS (SELECT 1 FROM {AFFECTED} AS a WHERE a.u0 IS NOT DISTINCT FROM {_range(span, row)})"
+
+
+def old_ranges(relation: RelationName, span: TimeRange, into: str = OLD) -> str:
     """The rows in the affected ranges as they are, with their places in the table."""
     return (
-        f"CREATE OR REPLACE TEMP TABLE {OLD} AS SELECT m.rowid AS {ROW}, m.* FROM {name_of(relation)} AS m "
+        f"CREATE OR REPLACE TEMP TABLE {into} AS SELECT m.rowid AS {ROW}, m.* FROM {name_of(relation)} AS m "
         f"SEMI JOIN {AFFECTED} AS a ON a.u0 IS NOT DISTINCT FROM {_range(span, 'm')}"
     )
 
 
-def bound(relation: RelationName, span: TimeRange, now: str) -> str:
+def bound(relations: Sequence[RelationName], span: TimeRange, now: str) -> str:
     """One value: where the ranges begin that are made anew when nobody can tell which have changed, as text; NULL for
-    an empty table. A time later than `now` is not believed: it would leave everything before it alone."""
+    empty tables (`relations`: what is published and what is set apart). A time later than `now` is not believed: it
+    would leave everything before it alone."""
     micros = round(span.lookback * 1_000_000)
     seen = f"max(CAST({identifier(span.column)} AS TIMESTAMP))"
     latest = f"CASE WHEN {seen} IS NOT NULL THEN least({seen}, CAST({literal(now)} AS TIMESTAMP)) END"
     return (
         f"SELECT CAST(date_trunc('{span.grain}', {latest} - to_microseconds({micros})) AS VARCHAR) "
-        f"FROM {name_of(relation)}"
+        f"FROM ({' UNION ALL '.join(f'SELECT {identifier(span.column)} FROM {name_of(each)}' for each in relations)})"
     )
 
 
@@ -154,9 +206,18 @@ def since(rows: str, span: TimeRange, lowest: str) -> str:
     return f"SELECT * FROM {rows} WHERE {at} >= CAST({literal(lowest)} AS TIMESTAMP) OR {at} IS NULL"
 
 
-def old_since(relation: RelationName, span: TimeRange, lowest: str) -> str:
+def before(span: TimeRange, lowest: str) -> str:
+    """Whether a row `k` is in none of the ranges that `since` gives."""
+    return f"CAST(k.{identifier(span.column)} AS TIMESTAMP) < CAST({literal(lowest)} AS TIMESTAMP)"
+
+
+def old_since(relation: RelationName, span: TimeRange, lowest: str, into: str = OLD) -> str:
     rows = f"(SELECT rowid AS {ROW}, * FROM {name_of(relation)})"
-    return f"CREATE OR REPLACE TEMP TABLE {OLD} AS {since(rows, span, lowest)}"
+    return f"CREATE OR REPLACE TEMP TABLE {into} AS {since(rows, span, lowest)}"
+
+
+def old_all(relation: RelationName) -> str:
+    return f"CREATE OR REPLACE TEMP TABLE {OLD} AS SELECT rowid AS {ROW}, * FROM {name_of(relation)}"
 
 
 # history

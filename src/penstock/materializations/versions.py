@@ -38,8 +38,9 @@ class Versions:
     """`table` (quoted) holds versions: `own` columns, `meta`, valid_from, valid_to, is_current. `key` tells whose
     version a row is; a row that differs in `compared` columns is another one. `at` is now: text of a UTC timestamp,
     later than all before. `effective` is the own, compared column that dates versions; None: they are dated by `at`.
-    `whole`: a key that is not given has gone, and one that is given is there. `meta`: further columns, and SQL of their
-    value in a new version."""
+    `whole`: a key that is not given has gone, and one that is given is there. `ended`: a condition on a current version
+    `h` whose key is not given, which ends it where that alone does not. `reopens`: a key may come back whose last
+    version has ended. `meta`: further columns, and SQL of their value in a new version."""
 
     table: str
     key: tuple[str, ...]
@@ -48,6 +49,8 @@ class Versions:
     compared: tuple[str, ...]
     effective: str | None = None
     whole: bool = True
+    ended: str = ""
+    reopens: bool = False
     meta: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -96,9 +99,10 @@ def fresh(of: Versions, rows: str) -> str:
 def absent(of: Versions, present: str, scope: str = "") -> str:
     """The keys that have gone: current, and not among the keys of `present` (a FROM item). `scope`: a condition on the
     stored version `h`, where not all keys were looked for."""
-    if not of.whole:
+    if not of.whole and not of.ended:
         return f"CREATE OR REPLACE TEMP TABLE {ABSENT} AS SELECT {columns(of.key)} FROM {of.table} LIMIT 0"
-    within = f" AND {scope}" if scope else ""
+    within = "" if of.whole else f" AND ({of.ended})"
+    within += f" AND {scope}" if scope else ""
     return (
         f"CREATE OR REPLACE TEMP TABLE {ABSENT} AS SELECT {columns(of.key, 'h')} FROM {of.table} AS h "
         f"WHERE h.is_current{within} AND NOT EXISTS (SELECT 1 FROM {present} AS p WHERE {of.same_key('p', 'h')})"
@@ -131,7 +135,7 @@ def placed(of: Versions) -> str:
             f"CAST(NULL AS BIGINT) AS {_INSTEAD} FROM {FRESH} AS f"
         )
     keys = columns(of.key)
-    back = "(l.is_current IS NOT NULL AND NOT l.is_current)" if of.whole else "false"
+    back = "(l.is_current IS NOT NULL AND NOT l.is_current)" if of.whole or of.reopens else "false"
     newest = f"max(f.{_FROM}) OVER (PARTITION BY {columns(of.key, 'f')})"
     overtakes = f"(l.is_current AND f.{_FROM} > {of.when('l')} AND f.{_FROM} <= l.valid_from AND f.{_FROM} = {newest})"
     return (

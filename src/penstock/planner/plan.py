@@ -249,7 +249,7 @@ def stale(
         return "missing in the warehouse"
     made, _, at = commit.fingerprint.partition("@")
     if made != fingerprint:
-        same = made.partition(RULES)[0] == fingerprint.partition(RULES)[0]
+        same = same_select(made, fingerprint)
         return "its quarantine rules have changed" if same else "definition changed"
     if at and at != moment:
         return "the time has moved"
@@ -261,6 +261,11 @@ def stale(
 def rules_changed(made: str, fingerprint: str) -> bool:
     """Whether other checks set rows apart than when a relation was committed with the fingerprint `made`."""
     return made.partition("@")[0].partition(RULES)[2] != fingerprint.partition(RULES)[2]
+
+
+def same_select(made: str, fingerprint: str) -> bool:
+    """Whether nothing but the checks that set rows apart has changed since a commit with the fingerprint `made`."""
+    return made.partition("@")[0].partition(RULES)[0] == fingerprint.partition(RULES)[0]
 
 
 def defined(fingerprint: str, moment: str, *, timed: bool) -> str:

@@ -97,25 +97,17 @@ class _Rules:
                 each.location,
                 "write `materialization: auto`, or `on_fail: warn` at the check",
             )
-        elif each.on_fail == "quarantine" and (kept := self.kept(model, how)):
-            self.problems.add(
-                "CHECK_NOT_HERE",
-                f"{model.relation} {kept}, and {each.name} could not be asked of these again",
-                each.location,
-                "write `materialization: auto` or `on_fail: fail`, or set rows apart in a model that this one reads",
-            )
-
-    @staticmethod
-    def kept(model: ModelPiece, how: str) -> str:
-        """Why rows of a relation may be there that its SELECT does not give; empty when there are none. Only where a
-        table is what its SELECT gives can it be said which rows are set apart, whatever happened before."""
-        if how == "append":
-            return "is appended to and keeps rows that its SELECT gives no more"
-        if how == "merge" and model.strategy.deletes == "ignore":
-            return "is merged and keeps rows that its SELECT gives no more"
-        if how == "time_range":
-            return "keeps ranges of time that are made no more"
-        return "keeps the versions that its rows had before" if how == "history" else ""
+        elif each.on_fail == "quarantine" and how == "history":
+            named_here = {name.lower() for name in named(each)}
+            for name in VALIDITY:
+                if name in named_here:
+                    self.problems.add(
+                        "CHECK_NOT_HERE",
+                        f"{each.name} names {name}, which {model.relation} adds to the versions of rows that pass: "
+                        "a row is set apart before it has any",
+                        each.location,
+                        "write `on_fail: fail` or `warn`, or name columns of the SELECT",
+                    )
 
     def read(self, relation: RelationName, mention: Mention, what: str) -> None:
         """A relation that a check looks at is there, in a layer that its own may read."""

@@ -23,7 +23,7 @@ from penstock.executor.unit import compare
 from penstock.executor.unit.reading import TEXT
 from penstock.executor.unit.values import ROW, typed_rows
 from penstock.executor.work import Work
-from penstock.materializations.quarantine import FAILED
+from penstock.materializations.quarantine import FAILED, both
 from penstock.materializations.quarantine import compared as held_apart
 from penstock.ports import Session, Warehouse
 from penstock.quoting import columns, identifier, qualified
@@ -179,13 +179,19 @@ class Judge:
         else:
             how = self._work.compiler.analysis(model, session)
             how = replace(how, unit=model.key or how.unit)
-        found = differences.of_model(session, differences.Comparison(model, own, self._table, EXPECTED, how))
+        wanted = differences.Comparison(model, own, self._table, EXPECTED, how)
+        held = table_of(model.relation)
+        apart_there = qualified(held.layer, held.name)
+        if split:
+            given_rows, kept = both(own, EXPECTED, FAILED), both(own, self._table, apart_there)
+            wanted = replace(wanted, given=given_rows, kept=kept)
+        found = differences.of_model(session, wanted)
         if found.verdict is Verdict.WRONG:
             yield _not_as_rebuilt(stage, made, found, own, model.key, "what is kept step by step")
         if split:
-            held, shape = table_of(model.relation), held_apart(own)
-            wanted = differences.Comparison(model, shape, qualified(held.layer, held.name), FAILED, how)
-            apart = differences.of_rows(session, wanted)
+            shape = held_apart(own)
+            wanted = replace(wanted, shape=shape, stored=apart_there, expected=FAILED)
+            apart = differences.of_apart(session, wanted)
             if apart.verdict is Verdict.WRONG:
                 yield _not_as_rebuilt(stage, made, apart, shape, model.key, "what is set apart step by step")
 
