@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from penstock.cli.encode import plain
+from penstock.cli.failure import indented
 from penstock.cli.options import EXIT_CODES, common
 from penstock.cli.output import Table, note, style, things, write, write_json, write_table
 from penstock.domain.contract import Contract
@@ -158,16 +160,19 @@ def diff(*, where: Path, environment: str | None, against: str | None, as_json: 
         document: dict[str, Any] = plain(found)
         write_json({**document, "exit_code": found.exit_code})
         return found.exit_code
+    for problem in found.problems:
+        note(f"{style('error:', sys.stderr, fg='red', bold=True)} {indented(problem).lstrip()}")
     for text in found.notes:
         note(f"note: {text}")
     for each in found.relations:
         _explain(each)
+    rest = ", as far as it can be compared" if found.problems else ""
     if not found.relations:
-        write(f"no change against {found.against}")
-        return 0
+        write(f"no change against {found.against}{rest}")
+        return found.exit_code
     breaking = sum(each.verdict == "breaking" for each in found.relations)
     verdict = f"{things(breaking, 'contract')} broken" if breaking else "nothing breaks"
-    write(f"{things(len(found.relations), 'relation')} changed against {found.against}: {verdict}")
+    write(f"{things(len(found.relations), 'relation')} changed against {found.against}: {verdict}{rest}")
     return found.exit_code
 
 

@@ -27,7 +27,6 @@ from penstock.materializations.history import APPEND_META, META, META_TYPES
 from penstock.materializations.strategy import VALID, check_named
 from penstock.materializations.typing import typed
 from penstock.planner.plan import in_order
-from penstock.planner.reach import Reach
 from penstock.ports import Session
 from penstock.quoting import identifier, literal, qualified
 from penstock.sql.render import bind_parameters
@@ -198,14 +197,19 @@ def _model(space: Workspace, model: Model, bound: Bound, session: Session) -> No
     except PenstockError as error:
         bound.problems.append(error.locate(model.location).problem)
     if model.contract is not None:
-        bound.problems += _promised(space, model, model.contract, found)
+        bound.problems += _promised(space, model, model.contract, found, bound)
 
 
-def _promised(space: Workspace, model: Model, contract: Contract, found: Sequence[Column]) -> Iterator[Problem]:
+def _promised(
+    space: Workspace, model: Model, contract: Contract, found: Sequence[Column], bound: Bound
+) -> Iterator[Problem]:
     """What a model would give that its contract does not say."""
+    from penstock.contracts.impact import consumers
+
+    known = {name: [column.name for column in columns] for name, columns in bound.columns.items()}
     added = _validity(model) if contract.column(VALIDITY[0]) else ()
     for each in departures(contract, (*found, *added)):
-        readers = Reach(space.project, {}).consumers((model.relation,), [each.column])
+        readers = [str(one) for one in consumers(space.project, known, (model.relation,), [each.column])]
         if stops(contract, each, readers=readers):
             yield Problem(
                 "CONTRACT_BROKEN",

@@ -7,23 +7,24 @@ import io
 import json
 import subprocess
 import tarfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from penstock.commands.bind import attempt
-from penstock.commands.workspace import Workspace, open_workspace, utc_now
+from penstock.commands.workspace import Workspace, open_to_look, open_workspace, utc_now
 from penstock.contracts.difference import Difference, differences
 from penstock.contracts.impact import Below, Impact
 from penstock.domain.contract import Contract, ContractColumn
+from penstock.domain.project import Project
 from penstock.domain.relation import Column, RelationName
 from penstock.embedded.contracts import ContractFile, decode
-from penstock.errors import DriverError, ProjectError, UsageError
+from penstock.errors import DriverError, Problem, ProjectError, UsageError, UserError
 from penstock.materializations.history import APPEND_META, META
-from penstock.project.load import CACHE, load
+from penstock.project.load import CACHE, find_root, load
 
 PARTS = ("sources", "models", "functions", "exports", "checks")
 Contracts = dict[RelationName, Contract]
@@ -32,32 +33,50 @@ Columns = dict[RelationName, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class ContractDiff:
-    """`against`: what was compared with, in words. `notes`: what could not be compared."""
+    """`against`: what was compared with, in words. `notes`: what could not be compared. `problems`: what is wrong with
+    one of the projects; relations that this concerns are left out."""
 
     against: str
     relations: tuple[Difference, ...]
     notes: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
     @property
     def exit_code(self) -> int:
-        """3 when a contract breaks without a higher version, else 0."""
+        """2 when a project has problems, 3 when a contract breaks without a higher version, else 0."""
+        if self.problems:
+            return UserError.exit_code
         return 3 if any(each.verdict == "breaking" for each in self.relations) else 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """What one state of the project promises: `contracts`, declared or worked out; `shapes`: what its relations have,
+    whatever they promise; `unknown`: relations that are there, and nobody knows how."""
+
+    contracts: Contracts
+    shapes: Contracts = field(default_factory=dict)
+    columns: Columns = field(default_factory=dict)
+    unknown: frozenset[RelationName] = frozenset()
+    notes: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
 
 def contract_diff(
     where: Path, *, environment: str | None = None, against: str | None = None, now: datetime | None = None
 ) -> ContractDiff:
     """`against`: a git revision, a folder with a project, or a file that `contract list --json` wrote; None: what is
-    published in the environment. Raises UsageError when it is none of them, ProjectError when a project does not
-    read."""
-    space = open_workspace(where, environment)
-    after, columns, notes = _promised(space)
-    before, gone, name = _before(space, against)
+    published in the environment. Raises UsageError when it is none of them, ProjectError when nothing can be compared,
+    since penstock.yml or the sources do not read."""
+    space, problems = _opened(where, environment)
+    after = _promised(space, problems)
+    before, name = _before(space, against)
     if against is None or _is_file(against):  # these know of declared contracts alone
-        after = {relation: contract for relation, contract in after.items() if contract.declared}
+        declared = {relation: contract for relation, contract in after.contracts.items() if contract.declared}
+        after = replace(after, contracts=declared)
     known = {
-        relation: tuple(dict.fromkeys((*columns.get(relation, ()), *gone.get(relation, ()))))
-        for relation in columns.keys() | gone.keys()
+        relation: tuple(dict.fromkeys((*after.columns.get(relation, ()), *before.columns.get(relation, ()))))
+        for relation in after.columns.keys() | before.columns.keys()
     }
     below = Below(space.project, known)
     histories = {table.relation: table.stored for table in space.project.tables}
@@ -66,66 +85,121 @@ def contract_diff(
         own = {relation, histories.get(relation, relation)}
         return below.of(own, names) if names else ()
 
-    found = differences(before, after, (now or utc_now()).date(), readers)
-    return ContractDiff(name, found, notes)
+    old, new = _comparable(before, after)
+    found = differences(old, new, (now or utc_now()).date(), readers)
+    return ContractDiff(name, found, (*after.notes, *before.notes), (*after.problems, *before.problems))
+
+
+def _comparable(before: _Side, after: _Side) -> tuple[Contracts, Contracts]:
+    """What both sides know enough of. A relation that promises something on one side alone is compared by what it has:
+    a contract lists what is promised, and that is not all there is."""
+    old, new = dict(before.contracts), dict(after.contracts)
+    for name in (before.unknown - old.keys()) | (after.unknown - new.keys()):
+        old.pop(name, None)
+        new.pop(name, None)
+    for name in old.keys() & new.keys():
+        if not old[name].declared and new[name].declared:
+            shape = after.shapes.get(name, old[name])
+            new[name] = replace(new[name], columns=shape.columns, key=old[name].key)
+    return old, new
 
 
 def _is_file(against: str) -> bool:
     return Path(against).is_file()
 
 
-def _before(space: Workspace, against: str | None) -> tuple[Contracts, Columns, str]:
+def _opened(where: Path, environment: str | None) -> tuple[Workspace, tuple[Problem, ...]]:
+    """The project, or what is sound of it, with what is wrong with the rest."""
+    try:
+        load(find_root(where))
+    except ProjectError as error:
+        if _is_partial(error):
+            return open_to_look(where, environment), error.problems
+    return open_workspace(where, environment), ()
+
+
+def _is_partial(error: ProjectError) -> bool:
+    """Whether the rest of the project can be compared: not without its layers, nor without its sources."""
+    paths = [problem.location.path if problem.location else "penstock.yml" for problem in error.problems]
+    return not any(path == "penstock.yml" or path.startswith("sources/") for path in paths)
+
+
+def _before(space: Workspace, against: str | None) -> tuple[_Side, str]:
     """What is compared with, and what that is in words."""
     if against is None:
         held = {name: history[-1] for name, history in ContractFile(space.home).all().items()}
         contracts = {name: each.contract for name, each in held.items()}
-        return contracts, _names(contracts), f"what is published in {space.environment.name}"
+        nothing = "" if held else " (no contract yet)"
+        return _declared(contracts), f"what is published in {space.environment.name}{nothing}"
     path = Path(against)
     if path.is_file():
-        contracts = _from_file(path)
-        return contracts, _names(contracts), str(path)
+        return _declared(_from_file(path)), str(path)
     if path.is_dir():
-        found, columns, _ = _promised(_other(space, path))
-        return found, columns, str(path)
+        return _other(space, path), str(path)
     with _revision(space.root, against) as folder:
-        found, columns, _ = _promised(_other(space, folder))
-    return found, columns, f"revision {against}"
+        return _other(space, folder), f"revision {against}"
 
 
-def _names(contracts: Mapping[RelationName, Contract]) -> Columns:
-    return {name: tuple(each.name for each in contract.columns) for name, contract in contracts.items()}
+def _declared(contracts: Contracts) -> _Side:
+    columns = {name: tuple(each.name for each in contract.columns) for name, contract in contracts.items()}
+    return _Side(contracts, columns=columns)
 
 
-def _other(space: Workspace, folder: Path) -> Workspace:
+def _other(space: Workspace, folder: Path) -> _Side:
     """Another state of the project, in the same environment: what is landed there tells its columns."""
+    problems: tuple[Problem, ...] = ()
     try:
-        return replace(space, project=load(folder, folder / CACHE))
+        project = load(folder, folder / CACHE)
     except ProjectError as error:
         told = [replace(each, message=f"in what is compared with: {each.message}") for each in error.problems]
-        raise ProjectError(told) from None
+        if not isinstance(error.sound, Project) or not _is_partial(error):
+            raise ProjectError(told) from None
+        project, problems = error.sound, tuple(told)
+    found = _promised(replace(space, project=project), problems)
+    return replace(found, notes=tuple(f"in what is compared with: {note}" for note in found.notes))
 
 
-def _promised(space: Workspace) -> tuple[Contracts, Columns, tuple[str, ...]]:
-    """Contracts, declared or worked out; the columns of every relation; what could not be worked out."""
+def _promised(space: Workspace, problems: tuple[Problem, ...]) -> _Side:
+    """What a project promises; `problems` of files that are not in it."""
     bound = attempt(space)
     columns = {name: tuple(column.name for column in found) for name, found in bound.columns.items()}
     contracts: Contracts = {}
+    shapes: Contracts = {}
     for table in space.project.tables:
         added = META if table.key else APPEND_META
         own = [column for column in bound.columns.get(table.stored, ()) if column.name not in added]
+        if own:
+            shapes[table.relation] = _inferred(own, table.key)
         if table.contract is not None:
             contracts[table.relation] = table.contract
-        elif own:
-            contracts[table.relation] = _inferred(own, table.key)
     for model in space.project.models:
+        if model.relation in bound.columns:
+            shapes[model.relation] = _inferred(bound.columns[model.relation], model.key)
         if model.contract is not None:
             contracts[model.relation] = model.contract
-        elif model.relation in bound.columns:
-            contracts[model.relation] = _inferred(bound.columns[model.relation], model.key)
         if model.relation not in columns and model.columns:
             columns[model.relation] = model.columns
-    notes = [*bound.notes, *(f"{each.location}: {each.message}" for each in bound.problems)]
-    return contracts, columns, tuple(notes)
+    named = {relation for problem in problems if problem.location and (relation := _of_path(problem.location.path))}
+    there = {table.relation for table in space.project.tables} | {model.relation for model in space.project.models}
+    told = {(problem.code, problem.location) for problem in problems}
+    unbound = [each for each in bound.problems if (each.code, each.location) not in told]
+    return _Side(
+        shapes | contracts,
+        shapes,
+        columns,
+        frozenset(named | (there - shapes.keys() - contracts.keys())),
+        (*bound.notes, *(f"{each.location}: {each.message}" for each in unbound)),
+        problems,
+    )
+
+
+def _of_path(path: str) -> RelationName | None:
+    """The relation of a model by its file."""
+    parts = path.split("/")
+    if len(parts) != 3 or parts[0] != "models":
+        return None
+    name, _, version = parts[2].rsplit(".", 1)[0].partition("@")
+    return RelationName(parts[1], f"{name}_v{version}" if version else name)
 
 
 def _inferred(found: Sequence[Column], key: tuple[str, ...]) -> Contract:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
 
@@ -60,6 +60,9 @@ def _difference(
     verdict: Verdict = "additive" if changes or old.version != new.version else "same"
     if old.declared and not new.declared:
         verdict, reasons = "breaking", ["its contract is gone", *reasons]
+    elif not old.declared and new.declared:  # compared by what it has: whoever promises more breaks nothing
+        given = Difference(name, "additive", 0, new.version, mode, (), (), below)
+        return replace(given, changes=(f"it has a contract now, version {new.version}", *(c.message for c in changes)))
     elif not old.declared:
         verdict = "told"
     elif new.version < old.version:
@@ -69,9 +72,7 @@ def _difference(
     elif reasons and not (new.mode == "evolve" and all(c.column and not readers(name, [c.column]) for c in breaking)):
         verdict = "breaking"
     messages = tuple(change.message for change in changes)
-    return Difference(
-        name, verdict, _version(old), _version(new), mode, messages or ("it has a contract now",), tuple(reasons), below
-    )
+    return Difference(name, verdict, _version(old), _version(new), mode, messages, tuple(reasons), below)
 
 
 def _gone(name: RelationName, old: Contract, today: date, below: Sequence[Impact]) -> Difference:

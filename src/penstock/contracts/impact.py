@@ -24,6 +24,9 @@ class Impact:
     columns: tuple[str, ...]
     sure: bool = True
 
+    def __str__(self) -> str:
+        return f"the export {self.name.partition(':')[2]}" if self.kind == "export" else self.name
+
 
 class Below:
     """Answers for one project. `columns`: those of each relation as far as they are known, gone ones too."""
@@ -78,6 +81,20 @@ class Below:
             return concerned
         words = {token.text.strip('"').lower() for token in significant(model.sql)}
         return {place for place in concerned if place[1] in words} or (concerned if "*" in words else set())
+
+
+def consumers(
+    project: Project,
+    columns: Mapping[RelationName, Sequence[str]],
+    relations: Sequence[RelationName],
+    names: Sequence[str],
+) -> tuple[Impact, ...]:
+    """Who reads columns of these names of the relations, which may be gone from them: `columns` are those that are
+    there, of every relation. Models first, by name."""
+    known = dict(columns)
+    for relation in relations:
+        known[relation] = tuple(dict.fromkeys((*known.get(relation, ()), *names)))
+    return tuple(sorted(Below(project, known).of(relations, names), key=lambda each: (each.kind != "model", each.name)))
 
 
 def _listed(places: Collection[Place]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from penstock.contracts.shape import departures, stops
 from penstock.contracts.versions import refused
 from penstock.domain.contract import Contract, Held
 from penstock.domain.model import Model
-from penstock.domain.relation import Column
+from penstock.domain.relation import Column, RelationName
 from penstock.domain.source import SourceTable
 from penstock.domain.strategy import VALIDITY
 from penstock.errors import DataError
@@ -16,6 +16,8 @@ from penstock.executor.work import Work
 from penstock.materializations.history import APPEND_META, META
 from penstock.ports import Session
 from penstock.quoting import qualified
+
+_COLUMNS = "SELECT table_schema, table_name, column_name FROM information_schema.columns ORDER BY ordinal_position"
 
 
 def hold(what: Model | SourceTable, work: Work, session: Session) -> None:
@@ -27,12 +29,12 @@ def hold(what: Model | SourceTable, work: Work, session: Session) -> None:
     contract = what.contract
     if contract is None:
         return
-    follows(what, contract, work)
+    follows(what, contract, work, session)
     if isinstance(what, SourceTable):
         return
 
     def readers(names: Sequence[str]) -> Sequence[str]:
-        return work.reach.consumers((what.relation,), names)
+        return read_by(work, session, (what.relation,), names)
 
     found = departures(contract, columns(what, session))
     broken = [each for each in found if stops(contract, each, readers=readers([each.column]))]
@@ -51,13 +53,23 @@ def said(below: Sequence[str]) -> str:
     return f"; read by {', '.join(below)}" if below else ""
 
 
-def follows(what: Model | SourceTable, contract: Contract, work: Work) -> None:
+def read_by(work: Work, session: Session, relations: Sequence[RelationName], names: Sequence[str]) -> list[str]:
+    """The models and exports that read columns of these names of the relations, or what is made from them."""
+    from penstock.contracts.impact import consumers
+
+    found: dict[RelationName, list[str]] = {}
+    for layer, name, column in session.query(_COLUMNS).rows:
+        found.setdefault(RelationName(layer, name), []).append(column)
+    return [str(each) for each in consumers(work.reach.project, found, relations, names)]
+
+
+def follows(what: Model | SourceTable, contract: Contract, work: Work, session: Session) -> None:
     """Raises DataError when the contract breaks with what was held under its version."""
     if work.contracts.fingerprint(what.relation) == contract.fingerprint:
         return
     own = (what.relation,) if isinstance(what, Model) else (what.relation, what.stored)
     history = work.contracts.history(what.relation)
-    why = refused(history, contract, lambda names: work.reach.consumers(own, names))
+    why = refused(history, contract, lambda names: read_by(work, session, own, names))
     if why:
         newest = max(held.contract.version for held in history)
         raise DataError(

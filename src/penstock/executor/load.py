@@ -15,6 +15,7 @@ from penstock.errors import StateError
 from penstock.executor.agreed import agreed
 from penstock.executor.batch import Counts, Loading, load_batch
 from penstock.executor.changelog import TableLog
+from penstock.executor.contracting import read_by
 from penstock.executor.gate import gate
 from penstock.executor.held import Landed, merged
 from penstock.executor.ledger import Entry
@@ -99,7 +100,7 @@ def _load(step: LoadStep, batches: Sequence[Manifest], landed: Landed, work: Wor
                 session,
                 work.run,
                 work.now(),
-                readers=lambda names: work.reach.readers(table, names),
+                readers=lambda names: read_by(work, session, (table.relation, table.stored), names),
                 aged=lambda batch: _is_aged(table, batch, work),
                 landed=landed,
                 told=told,

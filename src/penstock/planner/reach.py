@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from hashlib import sha256
 
@@ -28,6 +28,10 @@ class Reach:
         self._parameters = parameters
         self._stored: dict[RelationName, tuple[RelationName, ...]] = {}
         self._definitions: dict[tuple[RelationName, bool], tuple[str, ...]] = {}
+
+    @property
+    def project(self) -> Project:
+        return self._project
 
     @cached_property
     def models(self) -> dict[RelationName, Model]:
@@ -118,36 +122,6 @@ class Reach:
         ledger knows."""
         return self.materialization(model) not in TIMELESS and any(name in TIMES for name in model.parameters)
 
-    def consumers(self, relations: Sequence[RelationName], names: Sequence[str]) -> list[str]:
-        """The models and exports that read columns of these names, and those that read them on (see `readers`)."""
-        lowered, carrying = {name.lower() for name in names}, self._carrying(relations, names)
-        found = [str(name) for name in sorted(carrying - set(relations))]
-        for export in self._project.exports:
-            listed = {name.lower() for name in (*export.columns, *export.order_by)}
-            whole = not export.columns or bool(listed & lowered)
-            if any((r in relations and whole) or r in carrying - set(relations) for r in export.relations):
-                found.append(f"the export {export.name}")
-        return found
-
-    def readers(self, table: SourceTable, names: Sequence[str]) -> list[str]:
-        """The models that read columns of these names of a source table, and those that read them on: as far as their
-        text tells, so some may only use a name that is the same."""
-        carrying = self._carrying((table.relation, table.stored), names)
-        return [str(name) for name in sorted(carrying & self.models.keys())]
-
-    def _carrying(self, relations: Sequence[RelationName], names: Sequence[str]) -> set[RelationName]:
-        from penstock.graph.order import order
-
-        wanted = {name.lower() for name in names} | {"*"}
-        carrying = set(relations)
-        for name in order(self.models, {model.relation: model.reads for model in self._project.models}):
-            model = self.models[name]
-            if carrying.isdisjoint(model.reads):
-                continue
-            if model.language == "python" or _words(model.sql) & wanted:
-                carrying.add(name)
-        return carrying
-
     def fingerprint(self, model: Model) -> str:
         """Changes when the definition, a view it reads, or the value of a parameter either uses has changed. Of an
         `auto` model without the values of times: whether these matter is another question (see `moment`). What checks
@@ -180,19 +154,3 @@ class Reach:
             known = (model.fingerprint, self.materialization(model), *values, *views)
             self._definitions[model.relation, timeless] = known
         return known
-
-
-def _words(sql: str) -> set[str]:
-    """Every word of a query, and `*` if it takes whole rows somewhere. The star of `count(*)` and of a product is none
-    of these; `FROM t` without SELECT is."""
-    from penstock.sql.tokens import significant
-
-    found = [token.text.strip('"').lower() for token in significant(sql)]
-    words = {"*"} if "natural" in found else set()
-    for word, before, first in zip(found, ["(", *found], ["", "", *found], strict=False):
-        star = before in ("select", ",", ".", "distinct", "all") or (before == "(" and first == "columns")
-        if (word == "*" and star) or (word == "from" and before == "("):
-            words.add("*")
-        elif word != "*":
-            words.add(word)
-    return words

@@ -203,3 +203,69 @@ def test_what_a_person_reads(project: Folder) -> None:
         "",
         "1 relation changed against what is published in dev: 1 contract broken",
     ]
+
+
+def copied(project: Folder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    other = tmp_path_factory.mktemp("other") / "copy"
+    shutil.copytree(project.root, other, ignore=shutil.ignore_patterns("data", ".penstock"))
+    return other
+
+
+def test_a_contract_that_is_new_takes_nothing_away(project: Folder, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """It lists two of three columns: the third is there all the same."""
+    other = copied(project, tmp_path_factory)
+    (other / "models/stg/totals.sql").write_text(TOTALS)
+    found = diff(project, other)
+    assert (verdicts(found), found.exit_code) == ({"stg.totals": "additive"}, 0)
+    assert found.relations[0].changes == ("it has a contract now, version 1",)
+    project.write(
+        "models/stg/totals.sql",
+        "/*---\ncontract: {columns: {region: {type: varchar, nullable: false}}}\n---*/\n" + TOTALS,
+    )
+    assert diff(project, other).relations[0].changes == ("it has a contract now, version 1",)
+    project.write(
+        "models/stg/totals.sql", "/*---\ncontract: {columns: {region: varchar}}\n---*/\nSELECT region FROM raw.orders"
+    )
+    [change] = [each for each in diff(project, other).relations if str(each.relation) == "stg.totals"]
+    assert change.changes[1:] == ("total is gone", "n is gone")
+    assert [one.name for one in change.below][:3] == ["bus.shares", "serv.regions", "serv.report"]
+
+
+def test_what_does_not_bind_is_not_gone(project: Folder, tmp_path_factory: pytest.TempPathFactory) -> None:
+    other = copied(project, tmp_path_factory)
+    project.write("models/serv/report.sql", "SELECT r, nope FROM bus.shares")
+    found = diff(project, other)
+    assert found.relations == ()
+    assert "nope" in found.notes[0]
+    (project.root / "models/serv/report.sql").write_text("SELECT r, half FROM bus.shares")
+    (other / "models/serv/report.sql").write_text("SELECT r, nope FROM bus.shares")
+    found = diff(project, other)
+    assert found.relations == ()
+    assert found.notes[0].startswith("in what is compared with: models/serv/report.sql")
+
+
+def test_of_a_project_with_problems_the_rest_is_compared(
+    project: Folder, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = copied(project, tmp_path_factory)
+    narrow(project)
+    project.write("models/serv/regions.sql", "/*---\nwrong: 1\n---*/\nSELECT 1 AS a")
+    found = diff(project, other)
+    assert verdicts(found) == {"stg.totals": "breaking"}
+    assert ([each.code for each in found.problems], found.exit_code) == (["UNKNOWN_KEY"], 2)
+    done = CliRunner().invoke(
+        cli,
+        ["contract", "diff", "--project", str(project.root), "--against", str(other)],
+        standalone_mode=False,
+    )
+    assert done.return_value == 2
+    assert "1 contract broken, as far as it can be compared" in done.stdout
+    found = diff(Folder(other), project.root)
+    assert found.problems[0].message.startswith("in what is compared with: ")
+
+
+def test_without_its_sources_nothing_can_be_compared(project: Folder, tmp_path_factory: pytest.TempPathFactory) -> None:
+    other = copied(project, tmp_path_factory)
+    (other / "sources/shop.yml").write_text("wrong: 1\n")
+    with pytest.raises(PenstockError, match="in what is compared with: "):
+        diff(project, other)

@@ -208,3 +208,15 @@ def test_every_way_rows_are_kept_is_held_to_the_contract(folder: Folder, way: st
     orders(folder, "1,north,11", "2,south,20", "3,north,30", "4,west,40")
     folder.run()
     assert folder.rows("SELECT max(id) FROM stg.kept") == [(4,)]
+
+
+def test_a_column_of_the_same_name_from_elsewhere_is_no_reader(folder: Folder) -> None:
+    folder.write(
+        "models/stg/totals.sql",
+        totals("mode: evolve", "SELECT region FROM raw.orders GROUP BY 1").replace(", nullable: false", ""),
+    )
+    folder.write("models/bus/reader.sql", "SELECT o.amount FROM stg.totals AS t JOIN raw.orders AS o USING (region)")
+    folder.run()
+    folder.write("models/bus/reader.sql", "SELECT t.amount FROM stg.totals AS t JOIN raw.orders AS o USING (region)")
+    with pytest.raises(ProjectError, match=r"amount HUGEINT is missing; read by bus\.reader"):
+        folder.project.run()

@@ -308,3 +308,16 @@ def test_a_default_is_a_value_of_its_column(folder: Folder) -> None:
     source(folder, columns="{id: bigint, region: varchar, amount: {type: integer, default: 1.5}}")
     with pytest.raises(ProjectError, match=r"the default of 'amount' is '1.5', which is no integer"):
         folder.project.validate()
+
+
+def test_what_reads_a_column_is_told_column_by_column(folder: Folder) -> None:
+    """Another model names a column like it, of its own."""
+    folder.write("models/stg/reader.sql", "SELECT id, region AS place FROM raw.orders")
+    folder.write("models/stg/other.sql", "SELECT id, 'x' AS region FROM raw.orders")
+    folder.write("models/bus/places.sql", "SELECT place FROM stg.reader")
+    folder.write("models/bus/others.sql", "SELECT region FROM stg.other")
+    folder.run()
+    folder.write("inbox/orders.csv", "id,amount\n1,10\n")
+    problem = next(each for step in folder.project.run().steps for each in step.problems)
+    assert problem.code == "COLUMN_GONE"
+    assert "region; read by bus.places, stg.reader" in problem.message
