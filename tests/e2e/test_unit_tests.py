@@ -24,7 +24,7 @@ def spoil(shop: Any) -> None:
     path.write_text(path.read_text().replace("5,3,15.75,2", "5,3,16.75,2"))
 
 
-@pytest.mark.parametrize(("example", "tests"), [("shop", 5), (None, 2)])
+@pytest.mark.parametrize(("example", "tests"), [("shop", 5), ("banking", 11), (None, 2)])
 def test_the_tests_of_the_examples_pass_without_any_data(project: Callable[..., Any], example: str, tests: int) -> None:
     cli = project(example)
     done = cli("test")

@@ -27,6 +27,7 @@ NEXT = {
     "banking": (
         "penstock run",
         "penstock show marts.customer_profile",
+        "penstock test",
         "cp day2/*.csv inbox/       # the next night's files arrive",
         "penstock plan              # what they change",
         "penstock run",
