@@ -23,7 +23,8 @@ class ExtractKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """An incremental extract by column: rows at or above the highest value seen, less `lag`.
+    """An incremental extract by column: of a file that has grown the rows at or above the highest value seen, less
+    `lag`; and a row that is older than what is known of its key changes nothing.
 
     `type` decides the order of values (`timestamp`, `date`, `bigint`, `varchar`). `lag` is seconds for times and a
     plain number for numbers: a bare `>` would lose rows that were committed late at the source, so the overlap is
@@ -33,6 +34,22 @@ class Cursor:
     column: str
     type: str
     lag: float = 0
+
+    @property
+    def compared_as(self) -> str | None:
+        """The SQL type in which values are compared; None for a type that has no order here."""
+        return _COMPARED.get(self.type.lower())
+
+
+_COMPARED = {
+    "timestamp": "TIMESTAMP",
+    "timestamptz": "TIMESTAMP",
+    "date": "DATE",
+    "bigint": "HUGEINT",
+    "integer": "HUGEINT",
+    "varchar": "VARCHAR",
+    "text": "VARCHAR",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,6 +194,16 @@ def _same_key(batch: Incoming, left: str, right: str) -> str:
     return " AND ".join(f"{left}.{identifier(k)} = {right}.{identifier(k)}" for k in batch.table.key)
 
 
+def _overtaken(batch: Incoming) -> str:
+    """A condition that the row `b` is older than the version `c` of its key, by the cursor of the table: a file that
+    came late does not take back what is known. Empty where nothing tells, or a person has decided."""
+    cursor = batch.table.cursor
+    if cursor is None or batch.corrects is not None:
+        return ""
+    name, kind = identifier(cursor.column), cursor.compared_as
+    return f"TRY_CAST(b.{name} AS {kind}) < TRY_CAST(c.{name} AS {kind})"
+
+
 def changed(batch: Incoming, rows: str) -> str:
     """A temporary table of the rows that are new or differ from the current version, with `_known`."""
     keys = {name.lower() for name in batch.table.key}
@@ -203,6 +213,9 @@ def changed(batch: Incoming, rows: str) -> str:
         if name.lower() not in keys
     )
     absent = f"c.{identifier(batch.table.key[0])} IS NULL"
+    overtaken = _overtaken(batch)
+    if differs and overtaken:
+        differs = f"(({differs}) AND NOT coalesce({overtaken}, false))"
     return (
         f"CREATE OR REPLACE TEMP TABLE {CHANGED} AS SELECT b.*, NOT ({absent}) AS _known FROM {rows} AS b "
         f"LEFT JOIN (SELECT * FROM {stored(batch.table)} WHERE is_current) AS c ON {_same_key(batch, 'b', 'c')} "

@@ -289,6 +289,8 @@ def load_fingerprint(table: SourceTable) -> str:
     parts = [table.id, *table.key, "order", *table.order_by, "columns", *(repr(column) for column in table.columns)]
     if table.effective:
         parts += ["effective", table.effective]
+    if table.cursor is not None:
+        parts += ["cursor", table.cursor.column, table.cursor.type]
     if table.contract is not None:
         parts += [f"default {each.name} {each.default}" for each in table.contract.columns if each.default is not None]
         if table.extract is ExtractKind.APPEND and table.contract.mode == "strict":

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import pytest
 
 START = datetime(2026, 11, 17, 6, tzinfo=UTC)
 DATED = """
@@ -129,13 +132,44 @@ tables:
 """
 
 
-def test_a_cursor_never_moves_backwards(folder: Any) -> None:
+def test_a_file_below_the_cursor_is_late_and_not_lost(folder: Any) -> None:
     folder.write("sources/shop.yml", CURSOR)
-    for hour, rows in enumerate(("1,100\n", "2,50\n", "3,101\n", "4,100\n")):
-        folder.write(f"inbox/orders_{hour}.csv", f"id,n\n{rows}")
+    for hour, rows in enumerate(("1,100,a\n", "2,50,b\n", "3,101,c\n4,100,d\n", "1,99,older\n2,60,newer\n")):
+        folder.write(f"inbox/orders_{hour}.csv", f"id,n,what\n{rows}")
         run(folder, hour)
-    # 50 is below what was reached, as declared; it did not take the cursor with it, or 4 would have been lost or not.
-    assert folder.rows("SELECT id FROM raw.orders") == [(1,), (3,)]
+    wanted = [(1, 100, "a"), (2, 60, "newer"), (3, 101, "c"), (4, 100, "d")]
+    assert folder.rows("SELECT id, n, what FROM raw.orders") == wanted
+    assert run(folder, 9) == {}, "each file once"
+    # A file that grows is read from the highest value on: what came below did not take the cursor with it.
+    folder.write("inbox/orders_3.csv", "id,n,what\n1,99,older\n2,60,newer\n5,100,lost\n6,101,e\n")
+    run(folder, 10)
+    assert folder.rows("SELECT id, n, what FROM raw.orders") == [*wanted, (6, 101, "e")]
+    before = folder.rows("FROM raw.orders_history")
+    assert folder.project.rebuild().exit_code == 0
+    assert folder.rows("FROM raw.orders_history") == before
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("kind", ["bigint", "timestamp"])
+def test_with_a_cursor_files_may_come_in_any_order(folder: Any, seed: int, kind: str) -> None:
+    dice = random.Random(seed)
+    untyped = CURSOR.replace("type: bigint", f"type: {kind}").replace(", n: bigint", "")
+    folder.write("sources/shop.yml", untyped)
+    latest: dict[int, int] = {}
+    for file in range(6):
+        values = {key: dice.randrange(8, 1200) for key in dice.sample(range(4), 2)}
+        latest = {key: max(latest.get(key, 0), values.get(key, 0)) for key in {*latest, *values}}
+        listed = [f"{key},{_moment(value) if kind == 'timestamp' else value}\n" for key, value in values.items()]
+        folder.write(f"inbox/orders_{file}.csv", "id,n\n" + "".join(listed))
+        if dice.random() < 0.5:
+            run(folder, file)
+    run(folder, 9)
+    wanted = {key: _moment(value) if kind == "timestamp" else str(value) for key, value in latest.items()}
+    assert dict(folder.rows("SELECT id, n FROM raw.orders")) == wanted
+
+
+def _moment(minutes: int) -> str:
+    return f"{datetime(2026, 11, 1) + timedelta(minutes=minutes)}"
 
 
 def test_a_clock_set_back_gives_batches_in_order(folder: Any) -> None:

@@ -15,15 +15,6 @@ from penstock.domain.source import SourceTable
 from penstock.errors import UserError
 from penstock.quoting import identifier, literal
 
-_TYPES = {
-    "timestamp": "TIMESTAMP",
-    "timestamptz": "TIMESTAMP",
-    "date": "DATE",
-    "bigint": "HUGEINT",
-    "integer": "HUGEINT",
-    "varchar": "VARCHAR",
-    "text": "VARCHAR",
-}
 _TIMES = ("TIMESTAMP", "DATE")
 AHEAD = timedelta(days=1)
 """How far in the future a cursor may be: clocks and time zones of sources differ."""
@@ -42,13 +33,13 @@ def value(table: SourceTable) -> str:
 
 def _type(table: SourceTable) -> str:
     assert table.cursor is not None  # noqa: S101
-    kind = _TYPES.get(table.cursor.type.lower())
+    kind = table.cursor.compared_as
     if kind is None:
         raise UserError(
             f"the cursor of {table.id} has type {table.cursor.type!r}",
             code="CURSOR_TYPE",
             location=table.location,
-            hint=f"use one of: {', '.join(_TYPES)}",
+            hint="use one of: timestamp, date, bigint, varchar",
         )
     return kind
 

@@ -55,11 +55,13 @@ def extract(request: ExtractRequest, files: Sequence[Found], suspects: Sequence[
 
 @dataclass(slots=True)
 class Extraction:
-    """One extract. Every method that gives batches writes each to a new file in staging."""
+    """One extract. Every method that gives batches writes each to a new file in staging. `reached`: the cursor, after
+    the last of them."""
 
     request: ExtractRequest
     connection: duckdb.DuckDBPyConnection
     count: int = 0
+    reached: str | None = None
 
     @property
     def table(self) -> SourceTable:
@@ -97,18 +99,19 @@ class Extraction:
             self._sweep(ready)
 
     def by_cursor(self, suspects: Sequence[Found]) -> Iterator[Extract]:
-        """One batch with the new rows of every changed file; none when there are no such rows."""
+        """One batch with the new rows of the files that were landed before and have changed, if there are any; then one
+        of each other file, with all its rows: what a late file holds is not known because it is old."""
         known = selection.landed(self.table, self.request.previous)
-        taken = [self._take(found) for found in suspects]
-        new = [
-            ready for ready in taken if ready.found.path not in known or known[ready.found.path].sha256 != ready.sha256
-        ]
-        if not new:
-            return
-        bound = cursor.start(self.table, self.request.previous)
-        batch = self._batch(new, bound)
-        if batch.rows or not self.request.previous:
-            yield batch
+        taken = [self._take(found) for found in suspects if found.path in known]
+        if changed := [ready for ready in taken if known[ready.found.path].sha256 != ready.sha256]:
+            batch = self._batch(changed, cursor.start(self.table, self.request.previous))
+            if batch.rows:
+                yield batch
+        for found in suspects:
+            if found.path not in known:
+                ready = self._take(found)
+                yield self._batch([ready])
+                self._sweep(ready)
 
     def _take(self, found: Found) -> Ready:
         kind = format_of(self.table, found.path)[0]
@@ -199,11 +202,12 @@ class Extraction:
         """How far the cursor is after this batch; it never moves back."""
         if self.table.cursor is None:
             return None
-        before = cursor.last(self.request.previous)
+        before = self.reached or cursor.last(self.request.previous)
         rows = f"SELECT * FROM {_landed(target)}"
         with translated():
             found = self.connection.execute(cursor.highest(self.table, rows, before, self.request.now)).fetchone()
-        return found[0] if found else None
+        self.reached = found[0] if found else None
+        return self.reached
 
     def _text_of(self, bound: str | None) -> str | None:
         if bound is None:
