@@ -54,9 +54,14 @@ def _cells(row: RowDifference, names: Sequence[str]) -> Iterator[str]:
     one = row.expected if row.expected is not None else row.found or {}
     for name in names:
         if name in row.changed and row.found is not None:
-            yield f"{cell(one.get(name))} (found {cell(row.found.get(name))})"
+            yield f"{_said(one.get(name))} (found {_said(row.found.get(name))})"
         else:
-            yield cell(one[name]) if name in one else ""
+            yield _said(one[name]) if name in one else ""
+
+
+def _said(value: object) -> str:
+    """Blanks that decide whether two texts are equal can be seen."""
+    return f'"{cell(value)}"' if isinstance(value, str) and (not value or value != value.strip()) else cell(value)
 
 
 def _place(row: RowDifference) -> Iterator[str]:

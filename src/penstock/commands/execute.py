@@ -23,6 +23,7 @@ from penstock.domain.quality import Held
 from penstock.domain.relation import RelationName
 from penstock.domain.run import RunReport, Status
 from penstock.errors import StateError
+from penstock.executor import checking
 from penstock.executor import ledger as ledgers
 from penstock.executor.build import build
 from penstock.executor.catalogue import Catalogue
@@ -173,6 +174,7 @@ def walk_in(space: Workspace, request: Request, warehouse: Warehouse, state: Sta
     reach_of = Reach(space.project, work.parameters)
     if report.status in {Status.SUCCESS, Status.UNCHANGED}:
         prune(session, after, reach_of.followers, utc_now() - timedelta(seconds=space.environment.retention))
+        checking.prune(session, request.now)
     return Walked(
         report,
         committer.last,

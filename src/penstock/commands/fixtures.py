@@ -9,28 +9,26 @@ from pathlib import Path
 from penstock.domain.unit_test import FOLDER, Expected, Fixture, UnitTest
 from penstock.embedded.connection import connect
 from penstock.engines.duckdb.session import DuckSession
-from penstock.errors import Location, PenstockError, Problem, ProjectError
+from penstock.errors import Location, PenstockError
+from penstock.project.problems import Problems
 from penstock.quoting import identifier, literal
 
 
-def parquet(folder: Path, tests: tuple[UnitTest, ...]) -> tuple[UnitTest, ...]:
-    """The tests with the rows of every Parquet file read. Raises ProjectError when one cannot be."""
+def parquet(folder: Path, tests: tuple[UnitTest, ...], problems: Problems) -> tuple[UnitTest, ...]:
+    """The tests with the rows of every Parquet file read. One that cannot be goes to `problems`, and has no rows."""
     connection = connect(None, allowed=[folder], threads=1)
     try:
-        reading = _Reading(folder, DuckSession(connection))
-        found = tuple(reading.test(each) for each in tests)
+        reading = _Reading(folder, DuckSession(connection), problems)
+        return tuple(reading.test(each) for each in tests)
     finally:
         connection.close()
-    if reading.problems:
-        raise ProjectError(reading.problems)
-    return found
 
 
 class _Reading:
-    def __init__(self, folder: Path, session: DuckSession) -> None:
+    def __init__(self, folder: Path, session: DuckSession, problems: Problems) -> None:
         self.folder = folder
         self.session = session
-        self.problems: list[Problem] = []
+        self.problems = problems
 
     def test(self, test: UnitTest) -> UnitTest:
         steps = tuple(
@@ -62,8 +60,8 @@ class _Reading:
             rows = self.session.query(f"SELECT {listed} FROM {place}").rows
         except PenstockError as error:
             message = f"cannot read {FOLDER}/{fixture.file}: {error.problem.message}"
-            self.problems.append(Problem("TEST_FILE", message, fixture.location, "expected a Parquet file"))
-            return fixture
+            self.problems.add("TEST_FILE", message, fixture.location, "expected a Parquet file")
+            return replace(fixture, file=None)
         names = tuple(column.name for column in columns)
         return replace(
             fixture,

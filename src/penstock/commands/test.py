@@ -65,7 +65,7 @@ def planned(space: Workspace) -> tuple[UnitPlan, ...]:
     tests = load(space.root, memory, problems)
     names = [each.location for each in tests]
     if tests:
-        tests = _with_parquet(space.root, tests)
+        tests = _with_parquet(space.root, tests, problems)
         fitting = Fitting(space.project, shapes(space, memory), problems)
         found = [fitting.plan(each) for each in tests]
         _duplicates(tests, problems)
@@ -83,13 +83,13 @@ def _duplicates(tests: Sequence[UnitTest], problems: Problems) -> None:
             problems.add("TEST_INVALID", message, each.location, "rename one of them")
 
 
-def _with_parquet(root: Path, tests: tuple[UnitTest, ...]) -> tuple[UnitTest, ...]:
+def _with_parquet(root: Path, tests: tuple[UnitTest, ...], problems: Problems) -> tuple[UnitTest, ...]:
     """Parquet fixtures, read: as text, with their types. By a connection that sees the folder of tests alone."""
     if not any(fixture.file is not None for each in tests for fixture in _fixtures(each)):
         return tests
     from penstock.commands.fixtures import parquet
 
-    return parquet(root / FOLDER, tests)
+    return parquet(root / FOLDER, tests, problems)
 
 
 def _fixtures(each: UnitTest) -> Iterable[Fixture]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from penstock.commands.bind import bind
+from penstock.commands.bind import attempt
 from penstock.commands.deprecated import deprecations
 from penstock.commands.test import planned
 from penstock.commands.workspace import open_workspace, utc_now
 from penstock.domain.relation import Column
+from penstock.errors import ProjectError
+from penstock.project.problems import Problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +30,15 @@ class Validation:
 def validate(where: Path, *, environment: str | None = None) -> Validation:
     """Check files, references, layers, SQL, columns and types. Raises ProjectError with every problem at once."""
     space = open_workspace(where, environment)
-    bound = bind(space)
-    tests = planned(space)
+    bound = attempt(space)
+    problems = Problems()
+    problems.extend(bound.problems)
+    tests: tuple[object, ...] = ()
+    try:
+        tests = planned(space)
+    except ProjectError as error:
+        problems.take(error)
+    problems.stop()
     project = space.project
     return Validation(
         len(project.models),

@@ -19,6 +19,7 @@ from penstock.domain.project import Parameter
 from penstock.domain.relation import RelationName
 from penstock.domain.source import SourceTable
 from penstock.errors import DataError, PenstockError, UserError
+from penstock.executor.ledger import either_way
 from penstock.ports import Session
 from penstock.sql.render import bind_parameters
 
@@ -180,6 +181,33 @@ _PAST = (
     "AND row_number() OVER (PARTITION BY name, CAST(measured_at AS DATE) ORDER BY measured_at DESC) = 1) "
     "ORDER BY measured_at DESC"
 )
+
+
+_FEW = 4 * (REMEMBERED + DAYS)
+"""Figures of one check that may lie about before those that nobody looks at are taken away."""
+_OLD = (
+    "WITH runs AS (SELECT rowid AS place, relation, name, measured_at FROM {table} "
+    "QUALIFY row_number() OVER (PARTITION BY relation, name, run ORDER BY measured_at DESC, rowid DESC) = 1), "
+    "kept AS (SELECT place FROM runs QUALIFY "
+    "row_number() OVER (PARTITION BY relation, name ORDER BY measured_at DESC) <= ? "
+    "OR (measured_at > CAST(? AS TIMESTAMP) AND row_number() OVER "
+    "(PARTITION BY relation, name, CAST(measured_at AS DATE) ORDER BY measured_at DESC) = 1)) "
+    "DELETE FROM {table} WHERE rowid NOT IN (SELECT place FROM kept)"
+)
+
+
+def prune(session: Session, now: datetime) -> bool:
+    """Take away figures that no check looks at any more, once there are many of one. `now`: UTC. Gives whether there
+    were any."""
+    if session.query(f"SELECT count(*) FROM {TABLE}").rows[0][0] <= _FEW:
+        return False
+    many = f"SELECT 1 FROM {TABLE} GROUP BY relation, name HAVING count(*) > ? LIMIT 1"
+    if not session.query(many, (_FEW,)).rows:
+        return False
+    since = (now.replace(tzinfo=None) - timedelta(days=DAYS)).isoformat(sep=" ")
+    with either_way(session):
+        session.execute(_OLD.format(table=TABLE), (REMEMBERED + 1, since))
+    return True
 
 
 def past(

@@ -92,7 +92,9 @@ def _paths(root: Path) -> Iterator[str]:
 
 def _with_files(root: Path, test: UnitTest, problems: Problems) -> UnitTest:
     def rows(fixture: Fixture) -> Fixture:
-        return (from_file(root, fixture, problems) or fixture) if fixture.file is not None else fixture
+        if fixture.file is None:
+            return fixture
+        return from_file(root, fixture, problems) or replace(fixture, file=None)  # told: nobody need try again
 
     def some(fixtures: Any) -> dict[str, Fixture]:
         return {name: rows(fixture) for name, fixture in fixtures.items()}

@@ -18,6 +18,7 @@ from penstock.domain.quality import (
 )
 from penstock.reports.document import percent
 from penstock.reports.markup import Content, Markup, tag
+from penstock.reports.runs import chart
 from penstock.reports.style import STYLE
 from penstock.reports.trend import sparkline
 
@@ -83,7 +84,7 @@ def _summary(report: QualityReport) -> Markup:
         ("rows in quarantine", f"{report.quarantined:,}", "warned" if report.quarantined else None),
     ]
     shown = (tag("div", tag("dt", name), tag("dd", value, cls=kind)) for name, value, kind in tiles)
-    return _section("summary", "Summary", tag("dl", list(shown), cls="tiles"))
+    return _section("summary", "Summary", tag("dl", list(shown), cls="tiles"), chart(report.checks))
 
 
 def _section(name: str, title: str, *contents: Content) -> Markup:
@@ -107,7 +108,7 @@ def _broken(report: QualityReport) -> Markup:
     states = {each.relation: each.state for each in report.relations}
     steps = [_broken_step(broken) for broken in report.broken]
     checks = [_broken_check(check, states.get(check.relation)) for check in wrong]
-    return _section("failures", "What does not hold", steps, checks)
+    return _section("failures", "What does not hold", tag("div", steps, checks, cls="cards"))
 
 
 def _broken_step(broken: Broken) -> Markup:
@@ -142,13 +143,15 @@ def _broken_check(check: CheckState, state: str | None) -> Markup:
     )
 
 
-def _consequence(check: CheckState, state: str | None) -> str:
+def _consequence(check: CheckState, state: str | None) -> Content:
     """`state`: how the last step on the relation ended."""
     if check.outcome == "failed":
         return "it stopped the commit: what was published before stands"
     if state == "failed":
         return "the commit was stopped by something else"
-    return "rows that fail are in quarantine" if check.on_fail == "quarantine" else "published all the same"
+    if check.on_fail == "quarantine":
+        return "rows that fail are in quarantine: ", tag("code", f"penstock quarantine show {check.relation}")
+    return "published all the same"
 
 
 def _judged(check: CheckState) -> Content:
@@ -177,7 +180,9 @@ def _value(value: Any) -> Content:
 
 def _table(caption: str, headers: Sequence[Content], rows: Sequence[Sequence[Content]]) -> Markup:
     """The first column names its row. Wider than the screen, it scrolls by itself, by keys too."""
-    head = tag("thead", tag("tr", [tag("th", header, scope="col") for header in headers]))
+    number = [bool(rows) and str(rows[0][place]).startswith('<td class="number') for place in range(len(headers))]
+    columns = zip(headers, number, strict=True)
+    head = tag("thead", tag("tr", [tag("th", name, scope="col", cls="number" if n else None) for name, n in columns]))
     lines = [tag("tr", [_cell(cell, first=not place) for place, cell in enumerate(row)]) for row in rows]
     table = tag("table", tag("caption", caption), head, tag("tbody", lines))
     return tag("div", table, cls="scroll", tabindex=0, role="region", aria_label=caption)
@@ -230,7 +235,7 @@ def _tally(counts: Counted) -> Markup:
 
 def _relations(report: QualityReport) -> Markup:
     scored: list[list[Content]] = [
-        [tag("code", str(each.relation)), each.owner or NOTHING, _score(each.scores.overall),
+        [tag("code", str(each.relation)), tag("td", each.owner or NOTHING, cls="nowrap"), _score(each.scores.overall),
          *_by_dimension(each.scores), _tally(each.checks)]
         for each in report.relations
     ]  # fmt: skip

@@ -32,6 +32,14 @@ dd.failed, .outcome.failed { color: var(--bad); }
 .broken { border: 1px solid var(--line); border-left: .35rem solid var(--fair); border-radius: .5rem;
   padding: .75rem 1rem; margin: 0 0 1rem; }
 .broken.failed { border-left-color: var(--bad); }
+.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(34rem, 100%), 1fr)); gap: 1rem; }
+.cards .broken { margin: 0; min-width: 0; }
+.runs { margin: 1rem 0 0; }
+.runs figcaption { color: var(--soft); font-size: .85rem; margin: 0 0 .4rem; }
+.runs svg { display: block; max-width: 100%; }
+.runs .passed { fill: var(--good); }
+.runs .warned { fill: var(--fair); }
+.runs .failed { fill: var(--bad); }
 .facts { display: grid; grid-template-columns: max-content 1fr; gap: .1rem .9rem; margin: 0 0 .5rem; font-size: .9rem; }
 .facts dt { color: var(--soft); }
 .facts dd { margin: 0; }
@@ -57,5 +65,8 @@ details .scroll { padding: 0 .8rem; }
 .trend .warned { fill: var(--fair); }
 .trend .failed { fill: var(--bad); }
 footer { margin: 2rem 0 0; font-size: .85rem; border-top: 1px solid var(--line); }
-@media print { details { break-inside: avoid; } .skip { display: none; } }
+@media print { body { font-size: .8rem; max-width: none; padding: 0; }
+  tr, .broken, .tiles div { break-inside: avoid; } h2, h3, caption, summary { break-after: avoid; }
+  .skip { display: none; } .scroll { overflow: visible; } tbody th { position: static; }
+  details::details-content { content-visibility: visible; display: block; block-size: auto; } }
 """

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import duckdb
 import pytest
 
 from penstock.domain.check_result import CheckOutcome, CheckResult
@@ -142,3 +143,24 @@ def test_an_incident_of_what_does_not_look_back_is_told(life: Any) -> None:
     with pytest.raises(ProjectError) as error:
         life.project.validate()
     assert [each.code for each in error.value.problems] == ["CHECK_OPTION", "UNKNOWN_RELATION"]
+
+
+def test_figures_that_nobody_looks_at_any_more_are_taken_away(life: Any) -> None:
+    """Years of hourly runs: what checks are judged by stays as it was."""
+    checked(life, "[{anomaly: {min_runs: 50}}, {row_count: {max_drop: 50%}}]")
+    day(life, 0, 20)
+    with duckdb.connect(str(life.root / "data/dev/warehouse.duckdb")) as warehouse:
+        warehouse.execute(
+            "INSERT INTO _penstock.measures SELECT relation, name, "
+            "regexp_replace(figures, '(\"figure\"|\"rows\"): 20', '\\1: ' || (10 + hash(n) % 10)), 'r' || n // 2, "
+            "measured_at - n * INTERVAL 1 HOUR FROM _penstock.measures, range(1, 9000) AS r(n)"
+        )
+        before = warehouse.execute("SELECT count(*) FROM _penstock.measures").fetchone()
+    wanted = [each.message for each in life.project.check(now=START + timedelta(days=1)).results]
+    assert any("earlier figures" in message for message in wanted)
+    life.write("models/serv/other.sql", "SELECT 1 AS a")  # a run that looks at the warehouse
+    life.project.run(now=START + timedelta(hours=1))
+    assert before == (2 * 9000,)
+    after = life.rows("SELECT count(*) FROM _penstock.measures")[0][0]
+    assert 2 * 100 < after < 2 * 160
+    assert [each.message for each in life.project.check(now=START + timedelta(days=1)).results] == wanted
