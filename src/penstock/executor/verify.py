@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -147,7 +147,7 @@ class Verifier:
             definition = (reach.fingerprint(model), reach.moment(model))
             made = _Made(parameters, reach, stale(self.ledger, model.relation, *definition, inputs, told=reach.told))
             first = first or made
-            if made.reason is None or not _uses_time(model, reach):
+            if made.reason is None or not reach.times(model):
                 return made
         if first is None:
             raise ValueError("no time at all was given")
@@ -202,7 +202,8 @@ class Verifier:
             return Maintenance(unit=model.key)
         folder = self._sources.root / ".penstock" / "maintenance"
         found = Compiler(folder, made.reach, self._catalogue).analysis(model, self._session)
-        return replace(found, unit=model.key or found.unit, timed=found.timed and not made.reach.moment(model))
+        known = made.reach.moment(model) and not made.reach.asks_clock(model)
+        return replace(found, unit=model.key or found.unit, timed=found.timed and not known)
 
     def _judged(self, model: Model, how: Maintenance) -> Verified:
         """EXPECTED against what is stored."""
@@ -252,12 +253,6 @@ class Verifier:
             notes=(*found.notes, note),
             differences=(*found.differences, *apart.differences)[: differences.MOST],
         )
-
-
-def _uses_time(model: Model, reach: Reach) -> bool:
-    views: Collection[Model | SourceTable] = reach.views(model).values()
-    used = {name for each in (model, *views) if isinstance(each, Model) for name in each.parameters}
-    return bool(used & {"run_ts", "run_date"})
 
 
 def _listed(found: Sequence[Column]) -> str:

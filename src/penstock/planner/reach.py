@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from hashlib import sha256
@@ -18,6 +19,11 @@ RULES = "#"
 """Stands in a fingerprint between the definition and the checks that set rows apart."""
 TIMES = ("run_ts", "run_date")
 """Parameters that are others in every run."""
+_CLOCK = re.compile(
+    r"\b(?:now|today|(?:get_)?current_(?:date|time|timestamp|localtime|localtimestamp)|localtime|localtimestamp"
+    r"|(?:transaction|statement|clock)_timestamp)\b",
+    re.IGNORECASE,
+)
 
 
 class Reach:
@@ -135,10 +141,22 @@ class Reach:
         """Changes when a time changes that an `auto` model or a view it reads uses; empty when they use none."""
         if self.materialization(model) not in TIMELESS:
             return ""
-        views = [each for each in self.views(model).values() if isinstance(each, Model)]
-        used = {name for each in (model, *views) for name in each.parameters if name in TIMES}
-        values = [f"{name}={self._parameters.get(name)!r}" for name in sorted(used)]
+        values = [f"{name}={self._parameters.get(name)!r}" for name in sorted(self.times(model))]
         return sha256("\n".join(values).encode()).hexdigest()[:16] if values else ""
+
+    def times(self, model: Model) -> set[str]:
+        """The parameters that are times and which a model or a view it reads uses. The clock counts as one: it moves
+        with every run, too."""
+        used = {name for each in self._texts(model) for name in each.parameters if name in TIMES}
+        return used | {"run_ts"} if self.asks_clock(model) else used
+
+    def asks_clock(self, model: Model) -> bool:
+        """Whether a model or a view it reads calls a function that tells the time; the name of one in a text counts,
+        which costs a look at it."""
+        return any(_CLOCK.search(each.sql) for each in self._texts(model))
+
+    def _texts(self, model: Model) -> list[Model]:
+        return [each for each in (model, *self.views(model).values()) if isinstance(each, Model)]
 
     def _definition(self, model: Model, timeless: bool) -> tuple[str, ...]:
         known = self._definitions.get((model.relation, timeless))

@@ -373,6 +373,24 @@ def test_old_changes_go_when_they_were_applied(two: Any) -> None:
     assert steps(two)["bus.sizes"].mode == "maintained"
 
 
+@pytest.mark.parametrize("clock", ["now()", "current_timestamp", "today()", "get_current_timestamp()"])
+def test_what_the_clock_decides_is_asked_in_every_run(folder: Any, clock: str) -> None:
+    folder.write(
+        "models/stg/v.sql",
+        f"/*---\nmaterialization: view\n---*/\nSELECT id, {clock} > '2026-01-01' AS late FROM raw.orders",
+    )
+    folder.write("models/stg/m.sql", f"SELECT id FROM raw.orders WHERE {clock} > TIMESTAMPTZ '2026-01-01'")
+    folder.write("models/bus/n.sql", "SELECT id FROM stg.v WHERE late")
+    folder.write("models/bus/o.sql", f"SELECT id, {clock} AS seen, 'not now()' AS word FROM raw.orders")
+    now = datetime(2026, 11, 20, tzinfo=UTC)
+    folder.run(now=now)
+    done = {step.target: step for step in folder.project.run(now=now + timedelta(hours=1)).steps}
+    assert (done["stg.m"].reason, done["stg.m"].status) == ("the time has moved", "unchanged")
+    assert done["bus.n"].reason == "the time has moved"
+    assert done["bus.o"].reason == "up to date", "a stamp, and a word in a text"
+    assert folder.project.verify().exit_code == 0
+
+
 def test_with_stamps_only_there_is_nothing_to_do_as_time_goes_by(folder: Any, tmp_path: Path) -> None:
     folder.write("models/stg/m.sql", "SELECT id, amount, $run_ts AS seen FROM raw.orders")
     now = datetime(2026, 11, 20, tzinfo=UTC)
