@@ -11,7 +11,7 @@ from penstock.domain.check_result import CheckResult
 from penstock.domain.relation import RelationName
 from penstock.domain.run import Status
 from penstock.errors import DataError, Location, PenstockError
-from penstock.executor import delta
+from penstock.executor import changes, delta
 from penstock.executor.changelog import TableLog
 from penstock.executor.gate import gate
 from penstock.executor.ledger import Entry, Transaction, either_way
@@ -84,8 +84,7 @@ class Backfilling:
         try:
             with work.committer.transaction(work.session) as transaction:
                 found = self._replace(step, step.partition, work, transaction)
-                for name in (*maintain.TEMPORARY, *TEMPORARY):
-                    work.session.execute(f"DROP TABLE IF EXISTS {name}")
+                changes.drop(work.session, *maintain.TEMPORARY, *TEMPORARY)
         except PenstockError as error:
             raise error.locate(Location(model.location.path, model.line)) from None
         return found

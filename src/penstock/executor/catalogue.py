@@ -21,6 +21,7 @@ class Catalogue:
         self._found: dict[RelationName, tuple[Column, ...]] | None = None
         self._changed: set[RelationName] = set()
         self._told: set[RelationName] = set()
+        self._made: dict[RelationName, tuple[Column, ...]] = {}
 
     def columns(self, session: Session, relation: RelationName) -> tuple[Column, ...] | None:
         """The columns of a relation that is there, None for one that is not. Asks outside of transactions that have
@@ -49,6 +50,14 @@ class Catalogue:
             self._changed.add(relation)
             self._told.add(relation)
 
+    def made(self, relation: RelationName, columns: tuple[Column, ...]) -> None:
+        """The relation has been made, with these columns."""
+        with self._guard:
+            if self._found is not None:
+                self._found[relation] = columns
+            self._changed.discard(relation)
+            self._made[relation] = columns
+
     def beside(self) -> Catalogue:
         """What is known now, for a transaction that sees what it has not committed yet. Nothing of what is told to it
         is known here before `join`."""
@@ -62,3 +71,5 @@ class Catalogue:
         """That transaction has committed."""
         for relation in inner._told:
             self.changed(relation)
+        for relation, columns in inner._made.items():
+            self.made(relation, columns)

@@ -24,9 +24,11 @@ class TableLog:
         self._name = changelog.name_of(relation)
         self.rows: int | None = None
         self._begins_anew = False
+        self._is_wider = False
 
     def widen(self, added: Sequence[Column]) -> None:
         """The relation is about to be given these columns."""
+        self._is_wider = True
         for name in (self._relation, self._name):
             self._transaction.on_commit(lambda name=name: self._work.catalogue.changed(name))  # type: ignore[misc]
         if changes.fits(self._session, self._work.catalogue, self._relation):
@@ -46,9 +48,13 @@ class TableLog:
             return
         if work.catalogue.columns(session, self._name) is None:
             session.execute(changelog.create(self._relation))
-            self._transaction.on_commit(lambda: work.catalogue.changed(self._name))
+            own = work.catalogue.columns(session, self._relation)
+            if own is None or self._is_wider:
+                self._transaction.on_commit(lambda: work.catalogue.changed(self._name))
+            else:
+                self._transaction.on_commit(lambda: work.catalogue.made(self._name, (*own, *changelog.META)))
         elif not changes.fits(session, work.catalogue, self._relation):
             return
         number = self._transaction.take()
-        written = [session.execute(changelog.write(self._relation, names, number, *each)) for each in rows]
-        self.rows = (self.rows or 0) + sum(written)
+        written = session.execute(changelog.write(self._relation, names, number, rows)) if rows else 0
+        self.rows = (self.rows or 0) + written

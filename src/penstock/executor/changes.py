@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 from penstock.domain.relation import RelationName
 from penstock.executor.catalogue import Catalogue
 from penstock.executor.ledger import EVERY
 from penstock.materializations import changelog
 from penstock.ports import Session
+from penstock.quoting import identifier
 
 
 def moved(seen: Mapping[RelationName, int], inputs: Mapping[RelationName, int]) -> dict[RelationName, int]:
@@ -16,22 +18,49 @@ def moved(seen: Mapping[RelationName, int], inputs: Mapping[RelationName, int]) 
     return {name: seen.get(name, 0) for name, number in inputs.items() if number != seen.get(name, 0)}
 
 
-def incomplete(
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """What the change log of a relation holds after the commit `seen`: change rows of so many `commits`."""
+
+    seen: int
+    commits: int
+
+
+def logged(
     session: Session, catalogue: Catalogue, since: Mapping[RelationName, int], settled: int = EVERY
-) -> str | None:
-    """Why the change logs do not tell all that changed in these relations, each since a commit; None when they do.
+) -> dict[RelationName, Logged] | str:
+    """What the change logs hold of these relations, each since a commit; or why they do not tell all that changed.
     `settled`: the last commit that the ledger tells of; what comes after it was written by this very transaction."""
-    for relation, seen in since.items():
-        found = session.query("SELECT since FROM _penstock.logs WHERE relation = ?", (str(relation),)).rows
-        if not found:
+    logs = {relation: seen for relation, seen in since.items() if fits(session, catalogue, relation)}
+    if not logs:
+        return _missing(session, since)
+    parts = [changelog.told(relation, place) for place, relation in enumerate(logs)]
+    values = [value for name, seen in logs.items() for value in (str(name), str(name), seen, settled, seen)]
+    told: dict[tuple[int, str], dict[int, int | None]] = {}
+    for place, what, number, count in session.query(" UNION ALL ".join(parts), values).rows:
+        told.setdefault((place, what), {})[number] = count
+    found: dict[RelationName, Logged] = {}
+    for place, (relation, seen) in enumerate(logs.items()):
+        begins = told.get((place, "since"))
+        if begins is None:
             return f"{relation} keeps no change log"
-        if found[0][0] > seen:
-            return f"the change log of {relation} begins after commit {found[0][0]}, and {seen} is the last one seen"
-        if not fits(session, catalogue, relation):
+        if max(begins) > seen:
+            return f"the change log of {relation} begins after commit {max(begins)}, and {seen} is the last one seen"
+        log = told.get((place, "log"), {})
+        counted = {number: count for number, count in log.items() if number <= settled}
+        if counted != {number: count for number, count in told.get((place, "ledger"), {}).items() if count != 0}:
             return f"the change log of {relation} was altered"
-        if session.query(changelog.altered(relation), (str(relation), *(seen, settled) * 2)).rows:
-            return f"the change log of {relation} was altered"
-    return None
+        found[relation] = Logged(seen, len(log))
+    return found if found.keys() == since.keys() else _missing(session, since.keys() - found.keys())
+
+
+def _missing(session: Session, relations: Collection[RelationName]) -> str:
+    """Why there is no log to be read."""
+    begun = {row[0] for row in session.query("SELECT relation FROM _penstock.logs").rows}
+    for relation in sorted(relations):
+        if str(relation) not in begun:
+            return f"{relation} keeps no change log"
+    return f"the change log of {min(relations)} was altered"
 
 
 def fits(session: Session, catalogue: Catalogue, relation: RelationName) -> bool:
@@ -41,24 +70,29 @@ def fits(session: Session, catalogue: Catalogue, relation: RelationName) -> bool
     return own is not None and log is not None and set(log) == {*own, *changelog.META}
 
 
-def gather(session: Session, catalogue: Catalogue, since: Mapping[RelationName, int]) -> set[RelationName]:
-    """Make the temporary tables of rows that left and entered each relation. Gives the relations that have any."""
+def gather(session: Session, catalogue: Catalogue, logs: Mapping[RelationName, Logged]) -> set[RelationName]:
+    """Give the rows that left and entered each relation their names. Gives the relations that have any."""
     changed: set[RelationName] = set()
-    for relation, seen in since.items():
-        commits, rows = session.query(changelog.extent(relation), (seen,)).rows[0]
-        if not rows:
-            continue
-        found = catalogue.columns(session, relation) or ()
-        for statement in changelog.net(relation, found, seen, several=commits > 1):
-            session.execute(statement)
-        if session.query(changelog.any_rows(relation)).rows[0][0]:
+    statements: list[str] = []
+    for relation, log in logs.items():
+        if log.commits:
             changed.add(relation)
-        else:
+            found = catalogue.columns(session, relation) or ()
+            statements += changelog.net(relation, found, log.seen, several=log.commits > 1)
+    if statements:
+        session.execute("; ".join(statements))
+    for relation in [each for each in changed if logs[each].commits > 1]:
+        if not session.query(changelog.any_rows(relation)).rows[0][0]:  # what one commit did another has undone
+            changed.discard(relation)
             forget(session, (relation,))
     return changed
 
 
 def forget(session: Session, relations: Collection[RelationName]) -> None:
-    for relation in relations:
-        for statement in changelog.forget(relation):
-            session.execute(statement)
+    if relations:
+        session.execute("; ".join(statement for relation in relations for statement in changelog.forget(relation)))
+
+
+def drop(session: Session, *tables: str) -> None:
+    """Temporary tables that are not needed any more, whether they are there or not."""
+    session.execute("; ".join(f"DROP TABLE IF EXISTS {identifier(name)}" for name in dict.fromkeys(tables)))

@@ -30,7 +30,7 @@ UNTOUCHED = 0.3
 class Making:
     """What a step knows when its transaction is open. `fingerprint` is what the ledger is told the relation was made
     from; `found` are the relation's columns; `stamps` those of them that are not compared; `apart`: where the rows went
-    that fail a check, if it has such."""
+    that fail a check, if it has such; `before`: how many rows the relation has, where that is known."""
 
     step: BuildStep
     work: Work
@@ -44,6 +44,7 @@ class Making:
     stamps: tuple[str, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     apart: Apart | None = None
+    before: int | None = None
 
     @property
     def model(self) -> Model:
@@ -70,6 +71,24 @@ def compare(making: Making, before: str) -> tuple[int, int]:
     return gone, came
 
 
+def by_key(making: Making, unit: Sequence[str]) -> Outcome:
+    """Compare OLD with NEW, which both hold all rows of the affected units, by the model's declared key, and carry out
+    what differs. Raises DataError when the key is not unique."""
+    session, model = making.session, making.model
+    building.check_unique(model, session.query(building.duplicates(maintain.NEW, model.key)).rows)
+    session.execute(maintain.pairs(maintain.OLD, making.found, making.stamps, model.key))
+    gone, came = session.query(maintain.PAIRED).rows[0]
+    # rows of one key are in one unit then, all of whose rows have just been seen
+    seen = {name.lower() for name in unit} <= {name.lower() for name in model.key}
+    return correct(making, gone, came, maintain.paired(making.found), unique=seen)
+
+
+def has_key(making: Making) -> bool:
+    """Whether rows can be told apart by the declared key."""
+    named = {column.name.lower() for column in making.found} - {name.lower() for name in making.stamps}
+    return bool(making.model.key) and {name.lower() for name in making.model.key} <= named
+
+
 def settle(making: Making, gone: int, came: int, before: str, row: str) -> Outcome:
     """Carry out what `compare` found. `row`: the column of `before` that says where in the table a row is."""
     if not gone and not came:
@@ -84,25 +103,26 @@ def settle(making: Making, gone: int, came: int, before: str, row: str) -> Outco
     return correct(making, gone, came)
 
 
-def correct(making: Making, gone: int, came: int) -> Outcome:
-    """The rows in GONE out of the table, those in CAME into it."""
+def correct(
+    making: Making, gone: int, came: int, images: maintain.Images = maintain.ASIDE, *, unique: bool = False
+) -> Outcome:
+    """Rows out of the table, rows into it. `unique`: no key can stand twice."""
     if not gone and not came:
         return _as_it_was(making)
     session, relation = making.session, making.relation
-    delete = maintain.delete(relation)
+    delete = maintain.delete(relation, images.gone)
     if maintain.placeless(making.found):
         delete = maintain.delete_by_key(relation, making.model.key)
     done = session.execute(delete) if gone else 0
-    done += session.execute(maintain.insert(relation, making.names)) if came else 0
+    done += session.execute(maintain.insert(relation, making.names, images.came)) if came else 0
     if done != gone + came:
         raise InternalError(f"{relation}: expected {gone + came} rows to change, found {done}", code="BUG")
-    if came and making.model.key:
-        building.check_unique(making.model, session.query(maintain.repeated(relation, making.model.key)).rows)
-    new = maintain.CAME if came else f"(SELECT * FROM {maintain.name_of(relation)} LIMIT 0)"
+    if came and making.model.key and not unique:
+        repeated = maintain.repeated(relation, making.model.key, images.came)
+        building.check_unique(making.model, session.query(repeated).rows)
+    new = images.came if came else f"(SELECT * FROM {maintain.name_of(relation)} LIMIT 0)"
     checks = gate(making.model, making.work, session, came=new)
-    return _committed(
-        making, gone, came, checks, [(-1, maintain.GONE)] * bool(gone) + [(1, maintain.CAME)] * bool(came)
-    )
+    return _committed(making, gone, came, checks, [(-1, images.gone)] * bool(gone) + [(1, images.came)] * bool(came))
 
 
 def _swapped(making: Making, gone: int, came: int) -> Outcome:
@@ -126,7 +146,7 @@ def _as_it_was(making: Making) -> Outcome:
     commit = making.work.ledger.commits.get(making.relation)
     if commit is not None and commit.fingerprint != making.fingerprint:
         making.work.committer.adopt(making.session, making.relation, making.fingerprint)
-    total = size(making.session, making.relation)
+    total = size(making.session, making.relation) if making.before is None else making.before
     checks = _apart(making, total, 0)
     if making.apart is not None and commit is not None:
         making.apart.commit(commit.number)
@@ -161,7 +181,7 @@ def _committed(
     making: Making, gone: int, came: int, checks: tuple[CheckResult, ...], rows: Sequence[tuple[int, str]]
 ) -> Outcome:
     reach("build.changed")
-    total = size(making.session, making.relation)
+    total = size(making.session, making.relation) if making.before is None else making.before + came - gone
     checks += _apart(making, total, came)
     accounting = _accounting(making, gone, came, total)
     log = TableLog(making.work, making.session, making.transaction, making.relation)

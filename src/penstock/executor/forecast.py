@@ -23,7 +23,6 @@ from penstock.executor.maintained import SMALL
 from penstock.materializations import maintain
 from penstock.planner.plan import positions, stale
 from penstock.ports import Session
-from penstock.quoting import identifier
 from penstock.sql.render import bind_parameters
 
 FOLLOWING = frozenset({"auto", "merge"})
@@ -82,13 +81,13 @@ class Forecast:
         since = changes.moved(self._ledger.applied.get(step.model.relation, {}), inputs)
         if not since:
             return None
-        missing = changes.incomplete(self._session, self._catalogue, since)
-        if missing is not None:
-            return missing
+        logs = changes.logged(self._session, self._catalogue, since)
+        if isinstance(logs, str):
+            return logs
         changed: Collection[RelationName] = ()
         with suppress(UserError):  # a row it cannot cope with: the build will say so
             try:
-                changed = changes.gather(self._session, self._catalogue, since)
+                changed = changes.gather(self._session, self._catalogue, logs)
                 return self._counted(step, changed) if changed else 0
             finally:
                 changes.forget(self._session, since)
@@ -101,14 +100,13 @@ class Forecast:
             return program
         for statement in program.prepare:
             session.execute(bind_parameters(statement, self._parameters) if "$" in statement else statement)
-        affected: int = session.query(maintain.affected(len(program.unit))).rows[0][0]
-        for name in (*program.temporary, AFFECTED):
-            session.execute(f"DROP TABLE IF EXISTS {identifier(name)}")
         own = step.model.relation
-        total = delta.size(session, limited.below(own) if program.above else own)
+        stored = limited.below(own) if program.above else own
+        affected, _, total = session.query(maintain.affected(len(program.unit), stored)).rows[0]
+        changes.drop(session, *program.temporary, AFFECTED)
         if total > SMALL and affected > delta.UNTOUCHED * total:
             return f"{affected:,} units may differ, and it has {total:,} rows"
-        return affected
+        return int(affected)
 
 
 def _by_key(step: BuildStep, found: Maintenance) -> Maintenance:

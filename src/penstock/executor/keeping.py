@@ -17,7 +17,6 @@ from penstock.materializations import maintain, versions
 from penstock.materializations.quarantine import TEMPORARY
 from penstock.planner.plan import defined, stale
 from penstock.ports import Session
-from penstock.quoting import identifier
 from penstock.sql.render import bind_parameters
 
 
@@ -61,10 +60,10 @@ class Keeping:
         why = stale(work.ledger, self.relation, made or self.step.fingerprint, self.step.moment, {})
         if why is not None or self.anew:
             return why or "made anew"
-        missing = changes.incomplete(session, work.catalogue, self.since, work.committer.settled)
-        if missing is not None:
-            return missing
-        changed = changes.gather(session, work.catalogue, self.since)
+        logs = changes.logged(session, work.catalogue, self.since, work.committer.settled)
+        if isinstance(logs, str):
+            return logs
+        changed = changes.gather(session, work.catalogue, logs)
         if not changed:
             return None
         program = work.compiler.program(model, changed, session)
@@ -107,5 +106,4 @@ class Keeping:
 
     def forget(self) -> None:
         changes.forget(self.session, self.since)
-        for name in (*maintain.TEMPORARY, *versions.TEMPORARY, *TEMPORARY, *self.temporary, AFFECTED):
-            self.session.execute(f"DROP TABLE IF EXISTS {identifier(name)}")
+        changes.drop(self.session, *maintain.TEMPORARY, *versions.TEMPORARY, *TEMPORARY, *self.temporary, AFFECTED)

@@ -18,7 +18,6 @@ from penstock.failpoint import reach
 from penstock.materializations import maintain
 from penstock.materializations.quarantine import HELD, TEMPORARY
 from penstock.ports import Session
-from penstock.quoting import identifier
 from penstock.sql.render import bind_parameters
 
 CHANGES = "changes"
@@ -51,8 +50,7 @@ def maintained(step: BuildStep, work: Work, inputs: Mapping[RelationName, int], 
         with work.committer.transaction(session) as transaction:
             found = _from_logs(Following(step, work, session, transaction, inputs, reason), since)
             changes.forget(session, since)
-            for name in (*maintain.TEMPORARY, *TEMPORARY):
-                session.execute(f"DROP TABLE IF EXISTS {name}")
+            changes.drop(session, *maintain.TEMPORARY, *TEMPORARY)
     except UserError as error:  # what is wrong with a row is told by making the whole table, in the model's own SQL
         why = f"its changes could not be followed ({error.problem.message})"
         work.give_up(relation, CHANGES, why)
@@ -67,10 +65,10 @@ def _from_logs(this: Following, since: Mapping[RelationName, int]) -> Outcome | 
     work, session, relation = this.work, this.session, this.step.model.relation
     if maintain.placeless(work.catalogue.columns(session, relation) or ()):
         return "a column is named rowid, as the place of a row is"
-    missing = changes.incomplete(session, work.catalogue, since, work.committer.settled)
-    if missing is not None:
-        return missing
-    changed = changes.gather(session, work.catalogue, since)
+    logs = changes.logged(session, work.catalogue, since, work.committer.settled)
+    if isinstance(logs, str):
+        return logs
+    changed = changes.gather(session, work.catalogue, logs)
     if not changed:
         applied(session, relation, this.inputs)
         return Outcome(Status.UNCHANGED, "no row it reads has changed", work.ledger.commits[relation].rows)
@@ -78,8 +76,7 @@ def _from_logs(this: Following, since: Mapping[RelationName, int]) -> Outcome | 
     if isinstance(program, str):
         return program
     found = _follow(this, program)
-    for name in (*program.temporary, AFFECTED):
-        session.execute(f"DROP TABLE IF EXISTS {identifier(name)}")
+    changes.drop(session, *program.temporary, AFFECTED)
     return found
 
 
@@ -91,15 +88,13 @@ def _follow(this: Following, program: Program) -> Outcome | str:
         return "its columns have changed"
     for statement in program.prepare:
         session.execute(_bound(statement, work))
-    affected, nulls = session.query(maintain.affected(len(program.unit))).rows[0]
+    affected, nulls, total = session.query(maintain.affected(len(program.unit), relation)).rows[0]
     apart = Apart.of(this.step.model, work, session, this.transaction)
     if apart is not None and not apart.is_there:
         return "what was set apart of it is not there"
-    total = delta.size(session, relation)
     if total > SMALL and affected > delta.UNTOUCHED * total:
         return f"{affected:,} units may differ, and it has {total:,} rows"
-    session.execute(maintain.old(relation, program.unit))
-    before = session.query(f"SELECT count(*) FROM {maintain.OLD}").rows[0][0]
+    before = session.execute(maintain.old(relation, program.unit))
     if total > SMALL and before > delta.UNTOUCHED * total:
         return f"{before:,} of its {total:,} rows may differ"
     select = program.select if nulls else program.select_without_nulls or program.select
@@ -120,11 +115,14 @@ def _follow(this: Following, program: Program) -> Outcome | str:
         stamps=program.stamps,
         counts={"affected": affected},
         apart=apart,
+        before=None if program.above else total,
     )
     if apart is not None and not program.above:
         apart.hold(maintain.old(apart.relation, program.unit, HELD))
         apart.split(maintain.NEW, found, rows)
         apart.correct(program.stamps)
+    if delta.has_key(making) and not program.above:
+        return delta.by_key(making, program.unit)
     gone, came = delta.compare(making, maintain.OLD)
     if program.above and (gone or came):
         return _first_rows(making, program, gone, came)

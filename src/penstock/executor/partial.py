@@ -49,10 +49,10 @@ def partial(step: BuildStep, work: Work, inputs: Mapping[RelationName, int], rea
     with ExitStack() as stack:
         reader = work.warehouse.session()
         stack.callback(reader.close)
-        why = changes.incomplete(reader, work.catalogue, since, work.committer.settled)
-        if why is not None:
-            return why
-        changed = changes.gather(reader, work.catalogue, since)
+        logs = changes.logged(reader, work.catalogue, since, work.committer.settled)
+        if isinstance(logs, str):
+            return logs
+        changed = changes.gather(reader, work.catalogue, logs)
         if not changed:
             return _unmoved(step, work, inputs)
         first = qualified(model.reads[0].layer, model.reads[0].name)
@@ -152,8 +152,7 @@ def _called(
             making.apart.correct()
         gone, came = delta.compare(making, maintain.OLD)
         done = delta.settle(making, gone, came, maintain.OLD, maintain.ROW)
-        for name in (*maintain.TEMPORARY, *TEMPORARY, AFFECTED):
-            session.execute(f"DROP TABLE IF EXISTS {identifier(name)}")
+        changes.drop(session, *maintain.TEMPORARY, *TEMPORARY, AFFECTED)
     reach("build.committed")
     return done
 

@@ -110,9 +110,9 @@ class Past:
                 hint=f"give a time since {at}. {_KEEP}; "
                 "the log begins anew when a table is made anew or its columns change",
             )
-        altered = changes.incomplete(self._session, self._catalogue, {relation: number})
-        if altered is not None:
-            raise _altered(altered)
+        logs = changes.logged(self._session, self._catalogue, {relation: number})
+        if isinstance(logs, str):
+            raise _altered(logs)
 
     def _check_view(self, relation: RelationName, number: int) -> None:
         """What a view showed is its definition over what it read. Definitions are not kept."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from penstock.domain.plan import BuildStep
 from penstock.domain.relation import Column, RelationName
 from penstock.domain.run import Status
-from penstock.executor import delta, quarantine
+from penstock.executor import changes, delta, quarantine
 from penstock.executor.accounts import accounts
 from penstock.executor.gate import gate
 from penstock.executor.ledger import Entry, Transaction
@@ -129,8 +129,7 @@ def _over(wanted: Rebuilding, work: Work, session: Session, transaction: Transac
         done = _replaced(wanted, work, session, transaction, select=select, mode="rebuilt", apart=apart)
     else:
         done = _corrected(wanted, work, session, transaction, found, apart)
-    for name in (*maintain.TEMPORARY, *TEMPORARY):
-        session.execute(f"DROP TABLE IF EXISTS {name}")
+    changes.drop(session, *maintain.TEMPORARY, *TEMPORARY)
     return done
 
 

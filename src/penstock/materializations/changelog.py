@@ -45,24 +45,27 @@ def add_column(relation: RelationName, column: Column) -> str:
     return f"ALTER TABLE {table(relation)} ADD COLUMN {identifier(column.name)} {column.type}"
 
 
-def write(relation: RelationName, names: Sequence[str], number: int, sign: int, rows: str) -> str:
-    """Log `rows`, a FROM item with the columns `names`, as changes of the commit `number`."""
+def write(relation: RelationName, names: Sequence[str], number: int, rows: Sequence[tuple[int, str]]) -> str:
+    """Log rows as changes of the commit `number`: signs and FROM items with the columns `names`."""
     listed = columns(names)
-    return (
-        f"INSERT INTO {table(relation)} ({listed}, {COMMIT}, {SIGN}) SELECT {listed}, {int(number)}, {int(sign)} "
-        f"FROM {rows}"
-    )
+    parts = (f"SELECT {listed}, {int(number)}, {int(sign)} FROM {item}" for sign, item in rows)
+    return f"INSERT INTO {table(relation)} ({listed}, {COMMIT}, {SIGN}) {' UNION ALL '.join(parts)}"
 
 
-def altered(relation: RelationName) -> str:
-    """Commits whose change rows are not as many as the ledger says, at most one. Values: relation, and twice the commit
-    after which and the last commit up to which it is looked at."""
+def told(relation: RelationName, place: int) -> str:
+    """What ledger and log say of the commits after one: rows of `place`, a word, a number and a count.
+
+    `since`: where the log begins; `ledger`: a commit and how many change rows it has; `log`: a commit and how many rows
+    of it the log holds. Values: relation; relation, the commit after which and the last one up to which it is looked
+    at; the commit again.
+    """
     return (
-        f"SELECT coalesce(c.number, l.{COMMIT}) FROM "
-        "(SELECT number, changes FROM _penstock.commits WHERE relation = ? AND number > ? AND number <= ?) AS c "
-        f"FULL JOIN (SELECT {COMMIT}, count(*) AS n FROM {table(relation)} WHERE {COMMIT} > ? AND {COMMIT} <= ? "
-        f"GROUP BY {COMMIT}) AS l "
-        f"ON l.{COMMIT} = c.number WHERE c.changes IS DISTINCT FROM coalesce(l.n, 0) LIMIT 1"
+        f"SELECT {place} AS place, 'since' AS what, since AS number, CAST(NULL AS BIGINT) AS count "
+        "FROM _penstock.logs WHERE relation = ? "
+        f"UNION ALL SELECT {place}, 'ledger', number, changes FROM _penstock.commits "
+        "WHERE relation = ? AND number > ? AND number <= ? "
+        f"UNION ALL SELECT {place}, 'log', {COMMIT}, count(*) FROM {table(relation)} WHERE {COMMIT} > ? "
+        f"GROUP BY {COMMIT}"
     )
 
 
@@ -71,12 +74,7 @@ def prune(relation: RelationName) -> str:
     return f"DELETE FROM {table(relation)} WHERE {COMMIT} <= ?"
 
 
-# What changed since a commit, as two temporary tables
-
-
-def extent(relation: RelationName) -> str:
-    """One row: how many commits have change rows after a commit (the value), and how many rows these are."""
-    return f"SELECT count(DISTINCT {COMMIT}), count(*) FROM {table(relation)} WHERE {COMMIT} > ?"
+# What changed since a commit, under two names
 
 
 def any_rows(relation: RelationName) -> str:
@@ -105,29 +103,41 @@ def copied(names: Sequence[str], source: str, sign: int) -> str:
 
 
 def net(relation: RelationName, found: Sequence[Column], seen: int, *, several: bool) -> tuple[str, ...]:
-    """Statements that make the temporary tables `new_rows` and `old_rows`: the relation's changes after the commit
+    """Statements that make the temporary views `new_rows` and `old_rows`: the relation's changes after the commit
     `seen`, net over all commits. `found` are its columns; `several`: there may be more than one commit."""
     names = [column.name for column in found]
     log, listed = table(relation), columns(names)
-    made = {new_rows(relation): 1, old_rows(relation): -1}
-    # Made empty and filled, so that a column keeps a collation it may have.
-    shapes = tuple(
-        f"CREATE OR REPLACE TEMP TABLE {identifier(name)} AS SELECT {listed} FROM {log} LIMIT 0" for name in made
-    )
-    if not several:
+    if not several:  # a log is net within one commit: its rows can be read where they are
         return tuple(
-            f"CREATE OR REPLACE TEMP TABLE {identifier(name)} AS SELECT {listed} FROM {log} "
-            f"WHERE {COMMIT} > {int(seen)} AND {SIGN} = {sign}"
-            for name, sign in made.items()
+            _view(made(relation), f"SELECT {listed} FROM {log} WHERE {COMMIT} > {int(seen)} AND {SIGN} = {sign}")
+            for made, sign in _SIGNS
         )
+    netted = {_netted(made(relation)): (made(relation), sign) for made, sign in _SIGNS}
     return (
         f"CREATE OR REPLACE TEMP TABLE {NET} AS SELECT {images(found)}, sum({SIGN}) AS {COUNT} FROM {log} "
         f"WHERE {COMMIT} > {int(seen)} GROUP BY ALL HAVING sum({SIGN}) <> 0",
-        *shapes,
-        *(f"INSERT INTO {identifier(name)} {copied(names, NET, sign)}" for name, sign in made.items()),
+        # Made empty and filled, so that a column keeps a collation it may have.
+        *(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {listed} FROM {log} LIMIT 0" for name in netted),
+        *(f"INSERT INTO {name} {copied(names, NET, sign)}" for name, (_, sign) in netted.items()),
         f"DROP TABLE {NET}",
+        *(_view(view, f"SELECT {listed} FROM {name}") for name, (view, _) in netted.items()),
     )
 
 
+_SIGNS = ((new_rows, 1), (old_rows, -1))
+
+
+def _view(name: str, select: str) -> str:
+    return f"CREATE OR REPLACE TEMP VIEW {identifier(name)} AS {select}"
+
+
+def _netted(view: str) -> str:
+    return identifier(f"{view} {NET}")
+
+
 def forget(relation: RelationName) -> tuple[str, ...]:
-    return tuple(f"DROP TABLE IF EXISTS {identifier(name)}" for name in (new_rows(relation), old_rows(relation)))
+    names = [made(relation) for made, _ in _SIGNS]
+    return (
+        *(f"DROP VIEW IF EXISTS {identifier(name)}" for name in names),
+        *(f"DROP TABLE IF EXISTS {_netted(name)}" for name in names),
+    )

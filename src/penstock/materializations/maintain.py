@@ -8,6 +8,7 @@ Everything here is text.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from penstock.domain.maintenance import AFFECTED
 from penstock.domain.relation import Column, RelationName
@@ -19,9 +20,22 @@ OLD = "_penstock_old"
 DIFFERENCE = "_penstock_difference"
 GONE = "_penstock_gone"
 CAME = "_penstock_came"
+PAIRS = "_penstock_pairs"
 ROW = "_penstock_row"
-TEMPORARY = (NEW, OLD, DIFFERENCE, GONE, CAME)
+_IS_NEW = "_penstock_is_new"
+TEMPORARY = (NEW, OLD, DIFFERENCE, GONE, CAME, PAIRS)
 """Every temporary table that is made here."""
+
+
+class Images(NamedTuple):
+    """FROM items of the rows that leave a table, with their places (ROW), and of those that enter it."""
+
+    gone: str = GONE
+    came: str = CAME
+
+
+ASIDE = Images()
+"""Those that have been put into GONE and CAME."""
 
 
 def name_of(relation: RelationName) -> str:
@@ -38,10 +52,13 @@ def aside(select: str) -> str:
     return f"CREATE OR REPLACE TEMP TABLE {NEW} AS {select}"
 
 
-def affected(units: int) -> str:
-    """One row: how many units are affected, how many of these have a NULL in them."""
+def affected(units: int, relation: RelationName) -> str:
+    """One row: how many units are affected, how many of these have a NULL in them, how many rows the relation has."""
     nulls = " OR ".join(f"u{place} IS NULL" for place in range(units))
-    return f"SELECT count(*), count(*) FILTER ({nulls or 'false'}) FROM {AFFECTED}"
+    return (
+        f"SELECT count(*), count(*) FILTER ({nulls or 'false'}), (SELECT count(*) FROM {name_of(relation)}) "
+        f"FROM {AFFECTED}"
+    )
 
 
 def old(relation: RelationName, unit: Sequence[str], into: str = OLD) -> str:
@@ -103,6 +120,40 @@ def _chosen(rows: str, found: Sequence[Column], stamps: Sequence[str], sign: int
     )
 
 
+def pairs(before: str, found: Sequence[Column], stamps: Sequence[str], key: Sequence[str]) -> str:
+    """What `difference`, `gone` and `came` find out, in one statement: for rows with their places (`before`, a FROM
+    item) and NEW, neither of which holds a key twice."""
+    keys = {name.lower() for name in key}
+    of_key = [column for column in found if column.name.lower() in keys]
+    rest = [column for column in _compared(found, stamps) if column.name.lower() not in keys]
+    same = " AND ".join(f"{exact(column, 'o.')} IS NOT DISTINCT FROM {exact(column, 'n.')}" for column in of_key)
+    differs = "".join(f" OR {exact(column, 'o.')} IS DISTINCT FROM {exact(column, 'n.')}" for column in rest)
+    images_of_both = ", ".join(
+        f"{side}.{identifier(column.name)} AS {side}{place}" for side in "on" for place, column in enumerate(found)
+    )
+    return (
+        f"CREATE OR REPLACE TEMP TABLE {PAIRS} AS SELECT o.{ROW}, n.{_IS_NEW}, {images_of_both} FROM {before} AS o "
+        f"FULL JOIN (SELECT *, true AS {_IS_NEW} FROM {NEW}) AS n ON {same} "
+        f"WHERE o.{ROW} IS NULL OR n.{_IS_NEW} IS NULL{differs}"
+    )
+
+
+PAIRED = f"SELECT count({ROW}), count({_IS_NEW}) FROM {PAIRS}"
+"""One row: how many rows leave, how many enter."""
+
+
+def paired(found: Sequence[Column]) -> Images:
+    """The rows of PAIRS."""
+
+    def side(of: str) -> str:
+        return ", ".join(f"{of}{place} AS {identifier(column.name)}" for place, column in enumerate(found))
+
+    return Images(
+        f"(SELECT {ROW}, {side('o')} FROM {PAIRS} WHERE {ROW} IS NOT NULL)",
+        f"(SELECT {side('n')} FROM {PAIRS} WHERE {_IS_NEW} IS NOT NULL)",
+    )
+
+
 def _compared(found: Sequence[Column], stamps: Sequence[str]) -> list[Column]:
     ignored = {name.lower() for name in stamps}
     return [column for column in found if column.name.lower() not in ignored]
@@ -131,8 +182,8 @@ def correction(relation: RelationName, found: Sequence[Column], key: Sequence[st
 CORRECTED = f"SELECT (SELECT count(*) FROM {GONE}), (SELECT count(*) FROM {CAME})"
 
 
-def delete(relation: RelationName) -> str:
-    return f"DELETE FROM {name_of(relation)} WHERE rowid IN (SELECT {ROW} FROM {GONE})"
+def delete(relation: RelationName, gone: str = GONE) -> str:
+    return f"DELETE FROM {name_of(relation)} WHERE rowid IN (SELECT {ROW} FROM {gone})"
 
 
 def delete_by_key(relation: RelationName, key: Sequence[str]) -> str:
@@ -140,9 +191,9 @@ def delete_by_key(relation: RelationName, key: Sequence[str]) -> str:
     return f"DELETE FROM {name_of(relation)} AS t USING {GONE} AS g WHERE {same}"
 
 
-def insert(relation: RelationName, names: Sequence[str]) -> str:
+def insert(relation: RelationName, names: Sequence[str], came: str = CAME) -> str:
     listed = columns(names)
-    return f"INSERT INTO {name_of(relation)} ({listed}) SELECT {listed} FROM {CAME}"
+    return f"INSERT INTO {name_of(relation)} ({listed}) SELECT {listed} FROM {came}"
 
 
 def swap(relation: RelationName, names: Sequence[str]) -> str:
@@ -150,11 +201,11 @@ def swap(relation: RelationName, names: Sequence[str]) -> str:
     return f"CREATE OR REPLACE TABLE {name_of(relation)} AS SELECT {columns(names)} FROM {NEW}"
 
 
-def repeated(relation: RelationName, key: Sequence[str]) -> str:
+def repeated(relation: RelationName, key: Sequence[str], came: str = CAME) -> str:
     """Keys among those that came which stand more than once in the table, a few of them, with their count."""
     same = " AND ".join(f"m.{identifier(name)} IS NOT DISTINCT FROM c.{identifier(name)}" for name in key)
     keys = columns(key, "m")
     return (
-        f"SELECT {keys}, count(*) FROM {name_of(relation)} AS m SEMI JOIN {CAME} AS c ON {same} "
+        f"SELECT {keys}, count(*) FROM {name_of(relation)} AS m SEMI JOIN {came} AS c ON {same} "
         f"GROUP BY {keys} HAVING count(*) > 1 LIMIT 5"
     )

@@ -90,7 +90,7 @@ def test_a_collation_hides_no_difference(db: Any) -> None:
 def test_the_rows_of_affected_units_are_found_null_or_not(db: Any) -> None:
     fill(db, "s.t", [(None, "a", 0), (1, "a", 0), (1, None, 0), (2, "b", 0)])
     db.execute(f"CREATE TEMP TABLE {AFFECTED} AS SELECT * FROM (VALUES (NULL, 'a'), (1, NULL)) AS a(u0, u1)")
-    assert db.execute(maintain.affected(2)).fetchall() == [(2, 2)]
+    assert db.execute(maintain.affected(2, T)).fetchall() == [(2, 2, 4)]
     db.execute(maintain.old(T, ("k", "v")))
     assert counted(db, f"SELECT k, v FROM {maintain.OLD}") == Counter([(None, "a"), (1, None)])
 
@@ -134,8 +134,7 @@ def test_the_net_of_several_commits_is_the_difference_between_the_ends(db: Any, 
     names = [column.name for column in COLUMNS]
     for number, rows in enumerate(states[1:], start=10):
         correct(db, rows, ())
-        for sign, table in ((-1, maintain.GONE), (1, maintain.CAME)):
-            db.execute(changelog.write(T, names, number, sign, table))
+        db.execute(changelog.write(T, names, number, ((-1, maintain.GONE), (1, maintain.CAME))))
     for first in range(5):
         for statement in changelog.net(T, COLUMNS, 9 + first, several=first < 3):
             db.execute(statement)
@@ -146,22 +145,56 @@ def test_the_net_of_several_commits_is_the_difference_between_the_ends(db: Any, 
             db.execute(statement)
 
 
-EVERY = 2**63 - 1
-"""A commit number that none comes after."""
-
-
-def test_a_log_with_more_or_fewer_rows_than_the_ledger_says_is_told(db: Any) -> None:
+def test_what_ledger_and_log_say_of_commits(db: Any) -> None:
     db.execute("CREATE TABLE _penstock.commits (number BIGINT, relation VARCHAR, changes BIGINT)")
+    db.execute("CREATE TABLE _penstock.logs (relation VARCHAR, since BIGINT)")
     db.execute("INSERT INTO _penstock.commits VALUES (1, 's.t', NULL), (3, 's.t', 2), (4, 's.u', 9), (5, 's.t', 0)")
+    db.execute("INSERT INTO _penstock.logs VALUES ('s.u', 4), ('s.t', 1)")
     db.execute(changelog.create(T))
-    db.execute(changelog.write(T, ["k"], 3, 1, "(SELECT unnest([1, 2]) AS k)"))
-    found = changelog.altered(T)
-    assert db.execute(found, ("s.t", 1, EVERY, 1, EVERY)).fetchall() == []
-    assert db.execute(found, ("s.t", 0, EVERY, 0, EVERY)).fetchall() == [(1,)], (
-        "the log does not reach across that commit"
+    db.execute(changelog.write(T, ["k"], 3, [(1, "(SELECT unnest([1, 2]) AS k)"), (-1, "(SELECT 3 AS k)")]))
+    db.execute(changelog.write(T, ["k"], 7, [(1, "(SELECT 1 AS k)")]))
+
+    def told(seen: int, last: int) -> Counter[tuple[Any, ...]]:
+        found = db.execute(changelog.told(T, 4), ("s.t", "s.t", seen, last, seen)).fetchall()
+        assert {row[0] for row in found} == {4}
+        return Counter(row[1:] for row in found)
+
+    since = ("since", 1, None)
+    after_one = [("ledger", 3, 2), ("ledger", 5, 0), ("log", 3, 3), ("log", 7, 1), since]
+    assert told(1, 9) == Counter(after_one)
+    assert told(0, 9) == Counter([("ledger", 1, None), *after_one])
+    assert told(3, 4) == Counter([("log", 7, 1), since])
+
+
+# Rows told apart by a key
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_pairs_are_the_difference_where_no_key_stands_twice(db: Any, seed: int) -> None:
+    chance = random.Random(seed)
+
+    def some(stamp: int) -> Rows:
+        keys = chance.sample([None, *range(6)], chance.randrange(8))
+        return [(key, chance.choice([None, "a", "A"]), stamp) for key in keys]
+
+    before, after = some(1), some(2)
+    stamps = ("made",) if seed % 2 else ()
+    fill(db, "s.t", before)
+    db.execute(f"CREATE OR REPLACE TEMP TABLE {maintain.NEW} (k BIGINT, v VARCHAR, made BIGINT)")
+    fill(db, maintain.NEW, after)
+    db.execute(f"CREATE TEMP TABLE {maintain.OLD} AS SELECT rowid AS {maintain.ROW}, * FROM s.t")
+    db.execute(maintain.pairs(maintain.OLD, COLUMNS, stamps, ("K",)))
+    images = maintain.paired(COLUMNS)
+    width = 3 - len(stamps)
+    left = Counter(row[:width] for row in before) - Counter(row[:width] for row in after)
+    entered = Counter(row[:width] for row in after) - Counter(row[:width] for row in before)
+    assert db.execute(maintain.PAIRED).fetchall() == [(left.total(), entered.total())]
+    assert Counter(row[1 : width + 1] for row in db.execute(f"FROM {images.gone}").fetchall()) == left
+    assert Counter(row[:width] for row in db.execute(f"FROM {images.came}").fetchall()) == entered
+    assert db.execute(maintain.delete(T, images.gone)).fetchall() == [(left.total(),)]
+    assert db.execute(maintain.insert(T, ["k", "v", "made"], images.came)).fetchall() == [(entered.total(),)]
+    kept = Counter(row[:width] for row in before) & Counter(row[:width] for row in after)
+    expected = Counter(row for row in before if row[:width] in kept) + Counter(
+        row for row in after if row[:width] in entered
     )
-    db.execute(changelog.write(T, ["k"], 7, 1, "(SELECT 1 AS k)"))
-    assert db.execute(found, ("s.t", 1, EVERY, 1, EVERY)).fetchall() == [(7,)]
-    db.execute(changelog.prune(T), (7,))
-    assert db.execute(found, ("s.t", 1, EVERY, 1, EVERY)).fetchall() == [(3,)]
-    assert db.execute(found, ("s.t", 3, EVERY, 3, EVERY)).fetchall() == []
+    assert counted(db, "FROM s.t") == expected
