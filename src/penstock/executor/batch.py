@@ -194,7 +194,7 @@ def _apply(
     else:
         fitted = _fit(coming, before, loading)
         if coming.table.key:
-            _new_versions(coming, rows, good, counts, loading)
+            _new_versions(coming, rows, good, counts, loading, clean=clean)
         else:
             counts.inserted = session.execute(history.insert(coming, rows))
             if counts.inserted:
@@ -238,25 +238,23 @@ def _judge(coming: history.Incoming, loading: Loading) -> tuple[Counts, bool]:
     return counts, False
 
 
-def _new_versions(coming: history.Incoming, rows: str, good: int, counts: Counts, loading: Loading) -> None:
+def _new_versions(
+    coming: history.Incoming, rows: str, good: int, counts: Counts, loading: Loading, *, clean: bool
+) -> None:
     session = loading.session
     session.execute(history.changed(coming, rows))
-    counts.inserted, counts.updated = session.query(history.CHANGES).rows[0]
+    counts.inserted, counts.updated, counts.deleted = session.query(history.CHANGES).rows[0]
     counts.unchanged = good - counts.inserted - counts.updated
-    if coming.full:
-        counts.deleted = session.execute(history.deleted(coming))
+    if counts.deleted and not clean:
+        counts.deleted -= session.execute(history.still_given(coming))
     if counts.changed:
         session.execute(history.closed(coming))
-        if counts.deleted:
-            session.execute(history.add_deleted(coming))
         if counts.updated or counts.deleted:
             session.execute(history.close(coming))
         if counts.inserted or counts.updated:
-            session.execute(history.insert(coming, history.CHANGED))
+            session.execute(history.insert(coming, history.begun(coming)))
         loading.log((*coming.names, *history.META), history.versions(coming))
         session.execute(f"DROP TABLE {history.CLOSED}")
-    if coming.full:
-        session.execute(f"DROP TABLE {history.DELETED}")
     session.execute(f"DROP TABLE {history.CHANGED}")
 
 

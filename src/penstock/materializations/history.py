@@ -23,7 +23,6 @@ from penstock.quoting import columns, identifier, literal, qualified
 BATCH = "_penstock_batch"
 CHANGED = "_penstock_changed"
 CLOSED = "_penstock_closed"
-DELETED = "_penstock_deleted"
 SUSPECTS = "_penstock_suspects"
 META = ("processing_ts", "valid_from", "valid_to", "is_current", "_batch")
 APPEND_META = ("processing_ts", "_batch")
@@ -205,49 +204,59 @@ def _overtaken(batch: Incoming) -> str:
 
 
 def changed(batch: Incoming, rows: str) -> str:
-    """A temporary table of the rows that are new or differ from the current version, with `_known`."""
+    """A temporary table of the rows that are new or differ from the current version, and, for a full extract, of the
+    keys with a current version that are not among the rows. `_penstock_given`: it is a row; `_penstock_known`: there is
+    a version."""
     keys = {name.lower() for name in batch.table.key}
-    differs = " OR ".join(
-        f"b.{identifier(name)} IS DISTINCT FROM c.{identifier(name)}"
+    differs = "".join(
+        f" OR b.{identifier(name)} IS DISTINCT FROM c.{identifier(name)}"
         for name in batch.names
         if name.lower() not in keys
+    )
+    taken = ", ".join(
+        f"coalesce(b.{identifier(name)}, c.{identifier(name)}) AS {identifier(name)}"
+        if name.lower() in keys
+        else f"b.{identifier(name)}"
+        for name in batch.names
     )
     absent = f"c.{identifier(batch.table.key[0])} IS NULL"
     overtaken = _overtaken(batch)
     if differs and overtaken:
         differs = f"(({differs}) AND NOT coalesce({overtaken}, false))"
     return (
-        f"CREATE OR REPLACE TEMP TABLE {CHANGED} AS SELECT b.*, NOT ({absent}) AS _known FROM {rows} AS b "
-        f"LEFT JOIN (SELECT * FROM {stored(batch.table)} WHERE is_current) AS c ON {_same_key(batch, 'b', 'c')} "
-        f"WHERE {absent}" + (f" OR {differs}" if differs else "")
+        f"CREATE OR REPLACE TEMP TABLE {CHANGED} AS "
+        f"SELECT {taken}, b._penstock_given IS NOT NULL AS _penstock_given, NOT ({absent}) AS _penstock_known "
+        f"FROM (SELECT *, true AS _penstock_given FROM {rows}) AS b {'FULL' if batch.full else 'LEFT'} JOIN "
+        f"(SELECT * FROM {stored(batch.table)} WHERE is_current) AS c ON {_same_key(batch, 'b', 'c')} "
+        f"WHERE b._penstock_given IS NULL OR {absent}{differs}"
     )
 
 
-CHANGES = f"SELECT count(*) FILTER (NOT _known), count(*) FILTER (_known) FROM {CHANGED}"
+CHANGES = (
+    "SELECT count(*) FILTER (NOT _penstock_known), count(*) FILTER (_penstock_given AND _penstock_known), "
+    f"count(*) FILTER (NOT _penstock_given) FROM {CHANGED}"
+)
+"""One row: rows with a new key, rows that differ, keys that are not among the rows."""
 
 
-def closed(batch: Incoming) -> str:
-    """A temporary table of the current versions of the keys that changed."""
+def still_given(batch: Incoming) -> str:
+    """Take out of CHANGED the keys whose row is held back: it is still there, and keeps the version it had."""
     return (
-        f"CREATE OR REPLACE TEMP TABLE {CLOSED} AS SELECT h.* FROM {stored(batch.table)} AS h "
-        f"SEMI JOIN {CHANGED} AS c ON c._known AND {_same_key(batch, 'h', 'c')} WHERE h.is_current"
-    )
-
-
-def deleted(batch: Incoming) -> str:
-    """Full extracts: a temporary table of the keys with a current version that the extract no longer has. A key whose
-    row is held back is still there: it keeps the version it had."""
-    return (
-        f"CREATE OR REPLACE TEMP TABLE {DELETED} AS "
-        f"SELECT {columns(batch.table.key, 'h')} FROM {stored(batch.table)} AS h WHERE h.is_current AND NOT EXISTS "
+        f"DELETE FROM {CHANGED} AS h WHERE NOT h._penstock_given AND EXISTS "
         f"(SELECT 1 FROM {given_keys(batch)} AS p WHERE {_same_key(batch, 'p', 'h')})"
     )
 
 
-def add_deleted(batch: Incoming) -> str:
+def begun(batch: Incoming) -> str:
+    """A FROM item of the rows that begin a version."""
+    return f"(SELECT {columns(batch.names)} FROM {CHANGED} WHERE _penstock_given)"
+
+
+def closed(batch: Incoming) -> str:
+    """A temporary table of the current versions of the keys that changed or have gone."""
     return (
-        f"INSERT INTO {CLOSED} SELECT h.* FROM {stored(batch.table)} AS h "
-        f"SEMI JOIN {DELETED} AS d ON {_same_key(batch, 'd', 'h')} WHERE h.is_current"
+        f"CREATE OR REPLACE TEMP TABLE {CLOSED} AS SELECT h.* FROM {stored(batch.table)} AS h "
+        f"SEMI JOIN {CHANGED} AS c ON c._penstock_known AND {_same_key(batch, 'h', 'c')} WHERE h.is_current"
     )
 
 
@@ -285,8 +294,8 @@ def given_keys(batch: Incoming) -> str:
 def versions(batch: Incoming) -> tuple[tuple[int, str], ...]:
     """Versions that were current and have ended, and new ones, from CLOSED and CHANGED."""
     ended = f"(SELECT * REPLACE ({_at(batch)} AS valid_to, false AS is_current) FROM {CLOSED})"
-    begun = f"(SELECT {columns(batch.names)}, {_stamped(batch)} FROM {CHANGED})"
-    return (-1, CLOSED), (1, ended), (1, begun)
+    new = f"(SELECT {columns(batch.names)}, {_stamped(batch)} FROM {CHANGED} WHERE _penstock_given)"
+    return (-1, CLOSED), (1, ended), (1, new)
 
 
 def events(batch: Incoming) -> tuple[tuple[int, str], ...]:
