@@ -32,35 +32,38 @@ def logged(
     """What the change logs hold of these relations, each since a commit; or why they do not tell all that changed.
     `settled`: the last commit that the ledger tells of; what comes after it was written by this very transaction."""
     logs = {relation: seen for relation, seen in since.items() if fits(session, catalogue, relation)}
-    if not logs:
-        return _missing(session, since)
     parts = [changelog.told(relation, place) for place, relation in enumerate(logs)]
     values = [value for name, seen in logs.items() for value in (str(name), str(name), seen, settled, seen)]
     told: dict[tuple[int, str], dict[int, int | None]] = {}
-    for place, what, number, count in session.query(" UNION ALL ".join(parts), values).rows:
+    for place, what, number, count in session.query(" UNION ALL ".join(parts), values).rows if parts else ():
         told.setdefault((place, what), {})[number] = count
     found: dict[RelationName, Logged] = {}
     for place, (relation, seen) in enumerate(logs.items()):
-        begins = told.get((place, "since"))
-        if begins is None:
-            return f"{relation} keeps no change log"
-        if max(begins) > seen:
-            return f"the change log of {relation} begins after commit {max(begins)}, and {seen} is the last one seen"
+        why = _begun(relation, seen, max(told.get((place, "since"), ()), default=None))
+        if why is not None:
+            return why
         log = told.get((place, "log"), {})
         counted = {number: count for number, count in log.items() if number <= settled}
         if counted != {number: count for number, count in told.get((place, "ledger"), {}).items() if count != 0}:
-            return f"the change log of {relation} was altered"
+            return _altered(relation)
         found[relation] = Logged(seen, len(log))
-    return found if found.keys() == since.keys() else _missing(session, since.keys() - found.keys())
+    for relation in since.keys() - found.keys():
+        begins = session.query("SELECT max(since) FROM _penstock.logs WHERE relation = ?", (str(relation),)).rows[0][0]
+        return _begun(relation, since[relation], begins) or _altered(relation)
+    return found
 
 
-def _missing(session: Session, relations: Collection[RelationName]) -> str:
-    """Why there is no log to be read."""
-    begun = {row[0] for row in session.query("SELECT relation FROM _penstock.logs").rows}
-    for relation in sorted(relations):
-        if str(relation) not in begun:
-            return f"{relation} keeps no change log"
-    return f"the change log of {min(relations)} was altered"
+def _begun(relation: RelationName, seen: int, since: int | None) -> str | None:
+    """Why a log that reaches back to a commit (`since`; None: there is no log) does not tell all after `seen`."""
+    if since is None:
+        return f"{relation} keeps no change log"
+    if since > seen:
+        return f"the change log of {relation} begins after commit {since}, and {seen} is the last one seen"
+    return None
+
+
+def _altered(relation: RelationName) -> str:
+    return f"the change log of {relation} was altered"
 
 
 def fits(session: Session, catalogue: Catalogue, relation: RelationName) -> bool:
