@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from penstock import registry
+from penstock.commands.freshness import asked, measure
 from penstock.commands.identity import run_id
 from penstock.commands.observe import observe
 from penstock.commands.report import after_run, changed
@@ -53,7 +54,8 @@ LAST_COMMIT = "last_commit"
 class Request:
     """How a verb wants its plan made and walked. `now` fixes the run's time; later moments are read from the clock.
     `run`: the run that this walk goes on with, None for a run of its own. `plan` and `do`: for a verb whose plan is not
-    what has changed, who makes it (from the ledger, with a session that may write) and carries a step out."""
+    what has changed, who makes it (from the ledger, with a session that may write) and carries a step out. `ages`: ask
+    the age of what is published, too."""
 
     command: str
     now: datetime
@@ -68,6 +70,7 @@ class Request:
     run: str | None = None
     plan: Callable[[Session, Ledger], Plan] | None = None
     do: Callable[[Step, Work], Outcome] | None = None
+    ages: bool = False
 
 
 def ignore(event: object) -> None:
@@ -132,7 +135,10 @@ def execute(
         warehouse.close()
         if after is not None:
             after(walked, state)
-        return after_run(space, state, walked.report, walked.held)
+        report = walked.report
+        if request.ages:
+            report = asked(space.project, state, report, request.now, emit=request.emit, selected=request.selected)
+        return after_run(space, state, report, walked.held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +177,7 @@ def walk_in(space: Workspace, request: Request, warehouse: Warehouse, state: Sta
     work = _work(space, request, run, ledger, warehouse, committer)
     report = _walk(space, request, plan, work, state, mirrored=mirrored)
     after = ledgers.read(session)
+    measure(session, space.project, after, state)
     reach_of = Reach(space.project, work.parameters)
     if report.status in {Status.SUCCESS, Status.UNCHANGED}:
         prune(session, after, reach_of.followers, utc_now() - timedelta(seconds=space.environment.retention))

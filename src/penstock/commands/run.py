@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from penstock.commands.observe import settled, still
@@ -13,6 +13,8 @@ from penstock.domain.run import RunReport, Status
 from penstock.ports import Emit, StateStore
 
 SETTLED = "settled"
+FRESH_UNTIL = "fresh_until"
+"""See commands/freshness.py, which nobody needs to import as long as everything is fresh."""
 
 
 def run(
@@ -54,12 +56,24 @@ def _nothing_to_do(space: Workspace, now: datetime, emit: Emit | None) -> RunRep
 
         report = RunReport(run_id(now), space.environment.name, Status.UNCHANGED, now, utc_now(), ())
         state.note_run(report, "run", None)
+        if emit is not None:
+            emit(RunStarted(report.run, report.environment, 0, now))
+        until = state.get(FRESH_UNTIL)
+        if until and now.astimezone(UTC).isoformat(timespec="microseconds") >= until:
+            report = _too_old(space, state, report, now, emit)
     finally:
         state.close()
     if emit is not None:
-        emit(RunStarted(report.run, report.environment, 0, now))
         emit(RunFinished(report))
     return report
+
+
+def _too_old(space: Workspace, state: StateStore, report: RunReport, now: datetime, emit: Emit | None) -> RunReport:
+    """Nothing has come, and that may be what is wrong."""
+    from penstock.commands.freshness import asked
+    from penstock.commands.report import after_run
+
+    return after_run(space, state, asked(space.project, state, report, now, emit=emit), None)
 
 
 def _run(
@@ -85,6 +99,7 @@ def _run(
         wait=wait,
         selected=chosen(space, select, exclude),
         refresh=models(space.project, full_refresh),
+        ages=True,
     )
 
     def after(walked: Walked, state: StateStore) -> None:

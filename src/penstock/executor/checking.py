@@ -123,10 +123,7 @@ def _judged(session: Session, what: Checkable, wanted: Wanted, figures: Sequence
         failing = found.get("failing", 0)
         if wanted.select is not None and found.get(SUSPECTS) != 0:
             failing = session.query(wanted.select).rows[0][0]
-        result = replace(verdict(wanted, found, failing), owner=what.owner)
-        if _is_told(what, wanted):
-            message = f"{wanted.check.kind} of {', '.join(wanted.check.columns)}: the values are private and not shown"
-            result = replace(result, message=message, values={})
+        result = table_result(what, wanted, found, failing)
         if result.outcome is CheckOutcome.PASSED:
             return result
         select = samples(wanted, SAMPLES)
@@ -139,6 +136,15 @@ def _judged(session: Session, what: Checkable, wanted: Wanted, figures: Sequence
     if isinstance(wanted.kind, TableKind):
         return replace(result, samples=() if _is_told(what, wanted) else tuple(shown))
     return replace(result, samples=masked(shown, _key(what, wanted), wanted.check, _private(what, wanted, shown)))
+
+
+def table_result(what: Checkable, wanted: Wanted, found: Mapping[str, Any], failing: int | None = None) -> CheckResult:
+    """What comes of the figures of a check; what they tell of a private column is not shown."""
+    result = replace(verdict(wanted, found, failing), owner=what.owner)
+    if _is_told(what, wanted):
+        message = f"{wanted.check.kind} of {', '.join(wanted.check.columns)}: the values are private and not shown"
+        return replace(result, message=message, values={})
+    return result
 
 
 def no_column(what: Checkable, subject: Subject, name: str) -> DataError:
