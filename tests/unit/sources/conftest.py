@@ -86,10 +86,14 @@ class Lab:
     def landed(self, table: SourceTable) -> list[list[Row]]:
         return [self.rows(batch) for batch in self.land(table)]
 
-    def land_anew(self, table: SourceTable) -> list[Row]:
-        """Land into an empty landing; the rows of the one batch."""
+    def forget(self) -> None:
+        """Nothing was ever landed."""
         shutil.rmtree(self.landing.root, ignore_errors=True)
         self.landing = LocalLanding(self.landing.root)
+
+    def land_anew(self, table: SourceTable) -> list[Row]:
+        """Land into an empty landing; the rows of the one batch."""
+        self.forget()
         (rows,) = self.landed(table)
         return rows
 

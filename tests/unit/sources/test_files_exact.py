@@ -35,15 +35,17 @@ def delimited(
     delimiter: str,
     end: str,
     careful: bool,
+    *,
     names: list[str] | None = None,
+    quote: str = '"',
 ) -> str:
     """`careful`: quotes only where they are needed, as most writers do. `names`: the header (none when empty)."""
 
     def field(value: str | None) -> str:
         if value is None:
             return ""
-        plain = value and not value.startswith(" ") and not set(value) & set(f'"\r\n{delimiter}')
-        return value if careful and plain else '"' + value.replace('"', '""') + '"'
+        plain = value and not value.startswith(" ") and not set(value) & set(f"{quote}\r\n{delimiter}")
+        return value if careful and plain else quote + value.replace(quote, quote * 2) + quote
 
     names = [f"c{number}" for number in range(width)] if names is None else names
     lines = [delimiter.join(map(field, names))] if names else []
@@ -51,30 +53,71 @@ def delimited(
     return "".join(line + end for line in lines)
 
 
+NO_DELIMITER = "\r\n\0 "
+ASCII = st.characters(max_codepoint=127, exclude_characters=NO_DELIMITER)
+DIALECTS = st.tuples(st.sampled_from(",;\t|") | ASCII, st.sampled_from("\"'") | ASCII).filter(
+    lambda both: len(set(both)) > 1
+)
+"""Delimiter and quote."""
+PLAIN: Any = {
+    "table": (1, [("\r",)]), "dialect": (",", '"'), "end": "\n", "careful": False, "encoding": "utf-8", "header": None,
+    "skip": [], "cut": False,
+}  # fmt: skip
+
+
 @PROPERTY
 @given(
     table=TABLES,
-    delimiter=st.sampled_from(",;\t|"),
+    dialect=DIALECTS,
     end=st.sampled_from(["\n", "\r\n", "\r"]),
     careful=st.booleans(),
     encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32-be"]),
     header=st.none() | st.lists(TEXT, min_size=4, max_size=4),
+    skip=st.lists(st.text(st.sampled_from("a\"', ;"), max_size=5), max_size=2),
+    cut=st.booleans(),
 )
-@example(table=(1, [("\r",)]), delimiter=",", end="\n", careful=False, encoding="utf-8", header=None)
-@example(table=(1, [("\r",)]), delimiter=",", end="\n", careful=False, encoding="utf-8", header=["\r\n"] * 4)
-@example(table=(2, [("1", "2")]), delimiter=",", end="\r", careful=False, encoding="utf-8", header=["\r\n"] * 4)
-@example(table=(2, [("\n", None)]), delimiter=",", end="\r\n", careful=True, encoding="utf-8-sig", header=["\n"] * 4)
-@example(table=(1, [(None,)]), delimiter=",", end="\r", careful=False, encoding="utf-8-sig", header=["\r"] * 4)
+@example(**PLAIN)
+@example(**PLAIN | {"header": ["\r\n"] * 4})
+@example(**PLAIN | {"table": (2, [("1", "2")]), "end": "\r", "header": ["\r\n"] * 4})
+@example(**PLAIN | {"table": (2, [("\n", None)]), "end": "\r\n", "encoding": "utf-8-sig", "header": ["\n"] * 4})
+@example(**PLAIN | {"table": (1, [(None,)]), "end": "\r", "encoding": "utf-8-sig", "header": ["\r"] * 4})
+@example(**PLAIN | {"table": (1, [("\n0",)]), "end": "\r", "skip": [""]})
 def test_delimited_text_lands_exactly(
-    lab: Any, *, table: Any, delimiter: str, end: str, careful: bool, encoding: str, header: list[str] | None
+    lab: Any,
+    *,
+    table: Any,
+    dialect: tuple[str, str],
+    end: str,
+    careful: bool,
+    encoding: str,
+    header: list[str] | None,
+    skip: list[str],
+    cut: bool,
 ) -> None:
-    """Names and first values that hold quotes, blanks and other line ends among them."""
+    """Names and first values that hold quotes, blanks and other line ends among them. `skip`: lines of a preamble;
+    `cut`: the last line has no end, and need not have one."""
     width, rows = table
+    delimiter, quote = dialect
     names = [f"{name}{number}" for number, name in enumerate((header or [])[:width])]
-    assume(header is None or not any(name.startswith(("_batch", "_penstock")) for name in names))
-    text = delimited(width, rows, delimiter, end, careful, names)
+    assume(header is None or not any(name.lower().startswith(("_batch", "_penstock")) for name in names))
+    text = "".join(line + end for line in skip) + delimited(
+        width, rows, delimiter, end, careful, names=names, quote=quote
+    )
+    shorter = text.removesuffix(end)
+    if cut and shorter and not shorter.endswith(end):
+        text = shorter
     lab.write("o.csv", text.encode(encoding))
-    landed = lab.land_anew(lab.table(path="o.csv", delimiter=delimiter, encoding=encoding, header=header is not None))
+    landed = lab.land_anew(
+        lab.table(
+            path="o.csv",
+            delimiter=delimiter,
+            quote=quote,
+            encoding=encoding,
+            header=header is not None,
+            skip=len(skip),
+            final_newline="optional" if cut else "required",
+        )
+    )
     assert landed == ordered(rows)
 
 
@@ -103,18 +146,43 @@ def test_json_numbers_land_as_written(lab: Any, numbers: list[str]) -> None:
 
 
 @PROPERTY
-@given(text=st.text(st.sampled_from('a1",\n\r '), max_size=24))
-def test_what_lands_is_what_a_plain_reading_gives(lab: Any, text: str) -> None:
+@given(text=st.text(st.sampled_from("a1\"',\n\r "), max_size=24), quote=st.sampled_from(['"', '"', "'", ""]))
+def test_what_lands_is_what_a_plain_reading_gives(lab: Any, text: str, quote: str) -> None:
     """Any text at all: an error, or the rows another CSV reader finds."""
     lab.write("o.csv", text)
-    table = lab.table(path="o.csv", header=["x", "y"], allow_empty=True)
+    table = lab.table(path="o.csv", header=["x", "y"], allow_empty=True, quote=quote)
     try:
         landed = lab.land_anew(table)
     except PenstockError:
         return
     # csv cannot tell an empty text from NULL, and makes a blank line an empty row
-    expected = [tuple(row) for row in csv.reader(io.StringIO(text, newline="")) if row]
+    kind = {"quotechar": quote} if quote else {"quoting": csv.QUOTE_NONE}
+    expected = [tuple(row) for row in csv.reader(io.StringIO(text, newline=""), **kind) if row]  # type: ignore[arg-type]
     assert sorted(tuple(value or "" for value in row) for row in landed) == sorted(expected)
+
+
+@PROPERTY
+@given(text=st.text(st.sampled_from("ab1\"',\n\r "), max_size=24), mark=st.sampled_from(["", "\ufeff"]))
+@example(text="1\r,", mark="")
+@example(text='"a,",b\n1,2\n', mark="\ufeff")
+@example(text='"a,""1""",b\n1,2\n', mark="\ufeff")
+def test_a_header_is_what_a_plain_reading_gives(lab: Any, text: str, mark: str) -> None:
+    """Names twice, blank, quoted or cut: an error, or the columns and rows another CSV reader finds."""
+    lab.write("o.csv", mark + text)
+    try:
+        lab.forget()
+        batches = lab.land(lab.table(path="o.csv", allow_empty=True, final_newline="optional"))
+    except PenstockError:
+        return
+    if not batches:
+        assert not text
+        return
+    [batch] = batches
+    names, *expected = [tuple(row) for row in csv.reader(io.StringIO(text, newline=""))]
+    width = len(names)
+    assert [column.name for column in batch.columns] == list(names)
+    rows = [row or ("",) for row in expected if row or width == 1]
+    assert sorted(tuple(value or "" for value in row) for row in lab.rows(batch)) == sorted(rows)
 
 
 SAMPLES = {

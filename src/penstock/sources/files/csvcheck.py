@@ -112,7 +112,7 @@ class CsvCheck:
                 0,
                 "correct the first line; or check `delimiter:`, `quote:` and `encoding:`",
             )
-        if self._doubtful:
+        if self._doubtful or self._tail.endswith(self._delimiter):
             self._parse(text)
 
     def rewritten(self, text: Path, target: Path) -> bool:
@@ -144,11 +144,13 @@ class CsvCheck:
             return  # not complete, or half of a \r\n
         self.newline = found[1]
         self._rows_begin = found.end() if self._header else 0
-        # a line end inside the first record: DuckDB takes it for what ends lines, or, behind a byte order mark, for the
-        # end of the header
+        # A line end inside the first record: DuckDB takes it for what ends lines, or, behind a byte order mark, for the
+        # end of the header. Behind such a mark it also takes the first quote for text, so that a name as "a," opens a
+        # quoted field, which the whole file is then skipped with.
         first_end = _LINE_END.search(text)
-        self._misleading = first_end is not None and first_end.start() < found.start(1)
         separated = self._fields(text[: found.start(1)])
+        opens = bool(self._quote) and self._delimiter + self._quote in separated[0]
+        self._misleading = opens or (first_end is not None and first_end.start() < found.start(1))
         try:
             self.first = tuple(self._unquoted(field).decode() for field in separated)
         except UnicodeDecodeError as error:

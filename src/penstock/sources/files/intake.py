@@ -9,10 +9,12 @@ from __future__ import annotations
 import codecs
 import errno
 import hashlib
+import re
 import zlib
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -28,6 +30,7 @@ _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _ZSTD_WINDOW = 1 << 27
 _ZSTD_STEP = 1 << 12
 _GLOB = frozenset("*?[]\\")
+_LINE_END = re.compile(rb"\r*\n|\r")
 
 
 class Check(Protocol):
@@ -287,12 +290,20 @@ def _decoded(
 
 
 def _skipped(chunks: Iterator[bytes], lines: int) -> Iterator[bytes]:
-    """The text without its first lines (of any line end; \\r\\n counts once)."""
+    """The text without its first lines (of any line end; \\r\\n and \\r\\r\\n count once)."""
     head = b""
     for chunk in chunks:
         head += chunk
-        rest = head.split(b"\n" if b"\n" in head else b"\r", lines)
-        if len(rest) > lines:
-            yield rest[lines]
+        begin = _after(head.rstrip(b"\r"), lines)  # what ends with \r may be half of a line end
+        if begin is not None:
+            yield head[begin:]
             yield from chunks
             return
+    begin = _after(head, lines)
+    if begin is not None:
+        yield head[begin:]
+
+
+def _after(text: bytes, lines: int) -> int | None:
+    found = next(islice(_LINE_END.finditer(text), lines - 1, None), None)
+    return found.end() if found else None
