@@ -45,7 +45,7 @@ def test_readme(tmp_path: Path) -> None:
         "serving.duckdb",
     ):
         assert expected in said
-    assert "1 quarantined of 4 rows" in said
+    assert "4 rows in = 3 published + 1 quarantined" in said
     assert re.search(r"^/home +1 +12$", said, re.MULTILINE)
 
 

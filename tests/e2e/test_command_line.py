@@ -17,7 +17,7 @@ def starter(project: Callable[..., Any]) -> Any:
 
 def test_the_starter_runs_at_once(starter: Any) -> None:
     done = starter("run")
-    assert "1 quarantined of 8 rows" in done.out
+    assert "8 rows in = 7 published + 1 quarantined" in done.out
     assert "team_costs.csv" in done.out
     assert all(f"{kind} " in done.err for kind in ("land", "load", "build", "export"))
     shown = starter("show", "serv.team_costs", "--csv").out.splitlines()

@@ -62,7 +62,9 @@ def _judge(check: Check, subject: Subject, values: Mapping[str, Any]) -> Judgeme
             False,
             f"expected rows in every {grain} from {shown(first)} to {shown(last)}, found none in {shown(missing)}",
         )
-    return Judgement(True, f"{shown(values['parts'])} {grain}s, {shown(missing)} without a row")
+    return Judgement(
+        True, f"{shown(values['parts'])} {grain}{'s' if values['parts'] != 1 else ''}, {shown(missing)} without a row"
+    )
 
 
 def _sample(check: Check, subject: Subject) -> str:

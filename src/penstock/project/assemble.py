@@ -122,6 +122,7 @@ class _Reader:
     def __init__(self, files: tuple[ProjectFile, ...], kept: Kept) -> None:
         self.files, self.kept = files, kept
         self.problems = Problems()
+        self.macros, self.state = self.functions()
 
     def piece(
         self, file: ProjectFile, kind: type[PieceType], context: str, parse: Callable[[str], PieceType | None]
@@ -188,15 +189,23 @@ class _Reader:
 
     def source(self, file: ProjectFile, layer: str) -> SourcePiece | None:
         before = len(self.problems.of_files)
-        piece = self.piece(file, SourcePiece, layer, lambda text: source(text, file.path, layer, self.problems))
+        piece = self.piece(
+            file,
+            SourcePiece,
+            f"{layer} {self.state}",
+            lambda text: source(text, file.path, layer, self.problems, self.macros),
+        )
         return piece if len(self.problems.of_files) == before else None
 
     def export(self, file: ProjectFile) -> ExportPiece | None:
         return self.piece(file, ExportPiece, "", lambda text: exports(text, file.path, self.problems))
 
     def check(self, file: ProjectFile) -> CheckPiece | None:
-        read = python_check if file.path.endswith(".py") else check_file
-        return self.piece(file, CheckPiece, "", lambda text: read(text, file.path, self.problems))
+        if file.path.endswith(".py"):
+            return self.piece(file, CheckPiece, "", lambda text: python_check(text, file.path, self.problems))
+        return self.piece(
+            file, CheckPiece, self.state, lambda text: check_file(text, file.path, self.problems, self.macros)
+        )
 
     def functions(self) -> tuple[Mapping[str, Macro], str]:
         """The project's functions, and a fingerprint of the files that define them."""
@@ -218,7 +227,6 @@ class _Reader:
             return {}, "broken"
 
     def models(self, declared: Declared) -> None:
-        functions, state = self.functions()
         layers = [layer.name for layer in declared.config.layers]
         for file in self.of("sql", "python"):
             relation = self.relation(file, layers)
@@ -229,15 +237,15 @@ class _Reader:
                 piece = self.piece(
                     file,
                     ModelPiece,
-                    "",
-                    lambda text: python_model(text, file.path, relation, self.problems),  # noqa: B023 - called at once
+                    self.state,
+                    lambda text: python_model(text, file.path, relation, self.problems, self.macros),  # noqa: B023
                 )
             else:
                 piece = self.piece(
                     file,
                     ModelPiece,
-                    state,
-                    lambda text: sql_model(text, file.path, relation, functions, self.problems),  # noqa: B023
+                    self.state,
+                    lambda text: sql_model(text, file.path, relation, self.macros, self.problems),  # noqa: B023
                 )
             if piece is None:
                 declared.unread.add(relation)

@@ -18,15 +18,22 @@ from penstock.project.problems import Problems, did_you_mean
 from penstock.project.tolerances import tolerance
 from penstock.project.validation import shown, validate
 from penstock.project.yaml import Document, Path
+from penstock.sql.functions import Macro, expand
+
+Macros = Mapping[str, Macro]
+NONE: Macros = {}
 
 
-def checks(raw: Sequence[Any], document: Document, base: Path, problems: Problems) -> tuple[Check, ...]:
-    """The checks in the list `raw`, found at `base`. Names are made unique within it."""
+def checks(
+    raw: Sequence[Any], document: Document, base: Path, problems: Problems, macros: Macros = NONE
+) -> tuple[Check, ...]:
+    """The checks in the list `raw`, found at `base`. Names are made unique within it. `macros`: the functions of
+    the project, which their conditions may call."""
     found: list[Check] = []
     for index, entry in enumerate(raw):
         place = (*base, index)
         with problems.of_check(_place(entry, document, place)):
-            found += _entry(entry, document, place, problems)
+            found += _entry(entry, document, place, problems, macros)
     return tuple(_named(found, problems))
 
 
@@ -35,7 +42,7 @@ def _place(entry: Any, document: Document, place: Path) -> Location:
     return document.key(*place, next(iter(entry))) if isinstance(entry, dict) and entry else document.at(*place)
 
 
-def _entry(entry: Any, document: Document, place: Path, problems: Problems) -> Sequence[Check]:
+def _entry(entry: Any, document: Document, place: Path, problems: Problems, macros: Macros) -> Sequence[Check]:
     known = kinds()
     if not isinstance(entry, dict) or len(entry) != 1:
         problems.add(
@@ -57,7 +64,7 @@ def _entry(entry: Any, document: Document, place: Path, problems: Problems) -> S
             did_you_mean(name, [*known, *registry.installed()], f"use one of: {', '.join(known)}"),
         )
         return ()
-    return list(_Entry(kind, document, (*place, name), problems).read(value))
+    return list(_Entry(kind, document, (*place, name), problems, macros).read(value))
 
 
 def _installed(name: str, place: Location, problems: Problems) -> Kind | None:
@@ -75,11 +82,15 @@ def _installed(name: str, place: Location, problems: Problems) -> Kind | None:
     return None
 
 
+CONDITIONS = ("expression", "with_where")
+"""Options of kinds that are conditions in SQL."""
+
+
 class _Entry:
     """One entry of the list, behind its kind."""
 
-    def __init__(self, kind: Kind, document: Document, path: Path, problems: Problems) -> None:
-        self.kind, self.document, self.path, self.problems = kind, document, path, problems
+    def __init__(self, kind: Kind, document: Document, path: Path, problems: Problems, macros: Macros) -> None:
+        self.kind, self.document, self.path, self.problems, self.macros = kind, document, path, problems, macros
 
     def add(self, code: str, message: str, hint: str, *path: str | int) -> None:
         self.problems.add(code, f"{self.kind.name}: {message}", self.document.key(*self.path, *path), hint)
@@ -104,7 +115,9 @@ class _Entry:
         if kind.columns != "none" and not columns and not bare:
             self.add("MISSING_KEY", "which column?", "add `column: …`")
             return
-        self.rules(spec, options)
+        where = self.called("where", spec.where)
+        options |= {name: self.called(name, options[name]) for name in CONDITIONS if options.get(name)}
+        self.rules(spec, options, where)
         refers = tuple(RelationName.parse(v) for n, v in options.items() if kind.options[n].sort == "relation" and v)
         for group in [(name,) for name in columns] if kind.columns == "each" else [columns]:
             yield Check(
@@ -113,7 +126,7 @@ class _Entry:
                 location=self.document.key(*self.path),
                 columns=tuple(group),
                 options=options,
-                where=spec.where,
+                where=where,
                 on_fail=spec.on_fail,
                 tolerance=tolerance(spec.max_failures),
                 dimension=spec.dimension or kind.dimension,
@@ -127,7 +140,18 @@ class _Entry:
             self.add("OPTION_MISPLACED", "column and columns are the same thing", "keep one of them", "column")
         return list(one or many)
 
-    def rules(self, spec: Common, options: Mapping[str, Any]) -> None:
+    def called(self, name: str, sql: str | None) -> str | None:
+        """A condition with the project's functions in the place of their calls."""
+        if sql is None or not self.macros:
+            return sql
+        place = self.document.at(*self.path, name)
+        try:
+            return expand(sql, self.macros, place.path, place.line or 1, lead="SELECT ").sql
+        except PenstockError as error:
+            self.add(error.problem.code, f"{name}: {error.problem.message}", error.problem.hint or "correct it", name)
+            return sql
+
+    def rules(self, spec: Common, options: Mapping[str, Any], where: str | None) -> None:
         """The rules between what all kinds take and what this one is."""
         kind = self.kind
         if spec.on_fail == "quarantine" and not isinstance(kind, RowKind):
@@ -146,8 +170,8 @@ class _Entry:
                     "CHECK_OPTION", f"a format is for dates and times, found {options['is']}", "remove it", "format"
                 )
         apart = spec.on_fail == "quarantine"
-        self.condition("where", spec.where, apart=apart)
-        for name in ("expression", "with_where"):
+        self.condition("where", where, apart=apart)
+        for name in CONDITIONS:
             self.condition(name, options.get(name), apart=apart)
         pattern = options.get("pattern")
         if pattern and "\0" in pattern:
@@ -219,7 +243,7 @@ def _named(found: Sequence[Check], problems: Problems) -> Iterator[Check]:
         yield replace(check, name=name)
 
 
-def check_file(text: str, path: str, problems: Problems) -> CheckPiece | None:
+def check_file(text: str, path: str, problems: Problems, macros: Macros = NONE) -> CheckPiece | None:
     """What one file of checks/ declares; None when it cannot be read.
 
     Raises ProjectError for front matter that is not YAML, UserError for SQL that does not parse.
@@ -231,7 +255,7 @@ def check_file(text: str, path: str, problems: Problems) -> CheckPiece | None:
     spec = validate(CheckFile, matter.document.value, matter.document, (), problems)
     start = matter.end + len(text[matter.end :]) - len(text[matter.end :].lstrip())
     line = text.count("\n", 0, start) + 1
-    sql = single(text[start:], Where(text[start:], path, line))
+    sql = expand(single(text[start:], Where(text[start:], path, line)), macros, path, line).sql
     found = facts(sql, path, line)
     problems.extend(found.problems)
     if spec is None:

@@ -64,7 +64,7 @@ def sql_model(
         description=spec.description,
         places=places(matter.document),
         strategy=strategy,
-        checks=checks(spec.checks, matter.document, ("checks",), problems),
+        checks=checks(spec.checks, matter.document, ("checks",), problems, macros),
         pii=tuple(spec.pii),
         contract=contract_of(spec, matter.document, problems),
         max_quarantined=tolerance(spec.quarantine.max) if spec.quarantine else None,

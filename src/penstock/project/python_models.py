@@ -6,7 +6,7 @@ import ast
 
 from penstock.domain.relation import RelationName
 from penstock.errors import Location
-from penstock.project.checks import checks
+from penstock.project.checks import NONE, Macros, checks
 from penstock.project.contracts import of_model as contract_of
 from penstock.project.models import places
 from penstock.project.pieces import Mention, ModelPiece
@@ -22,7 +22,9 @@ from penstock.sql.tokens import fingerprint
 FUNCTION = "model"
 
 
-def python_model(text: str, path: str, relation: RelationName, problems: Problems) -> ModelPiece | None:
+def python_model(
+    text: str, path: str, relation: RelationName, problems: Problems, macros: Macros = NONE
+) -> ModelPiece | None:
     """What one Python file declares; None when it cannot be read. What is wrong goes to `problems`.
 
     Raises ProjectError for front matter that is not YAML.
@@ -60,7 +62,7 @@ def python_model(text: str, path: str, relation: RelationName, problems: Problem
         description=spec.description,
         places=places(document),
         strategy=of_python(spec, document, problems),
-        checks=checks(spec.checks, document, ("checks",), problems),
+        checks=checks(spec.checks, document, ("checks",), problems, macros),
         pii=tuple(spec.pii),
         contract=contract_of(spec, document, problems),
         max_quarantined=tolerance(spec.quarantine.max) if spec.quarantine else None,

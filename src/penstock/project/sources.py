@@ -7,7 +7,7 @@ from typing import Any
 from penstock.domain.relation import RelationName
 from penstock.domain.source import Cursor, ExtractKind, Source, SourceTable
 from penstock.errors import Location
-from penstock.project.checks import checks
+from penstock.project.checks import NONE, Macros, checks
 from penstock.project.column_types import TIMES
 from penstock.project.contracts import of_table, personal, typed_columns
 from penstock.project.names import BOOKKEEPING, HISTORY, NAME_HINT, is_name
@@ -23,7 +23,7 @@ from penstock.project.yaml import Document, Path, read
 _TABLE_KEYS = tuple(info.alias or name for name, info in TableSpec.model_fields.items())
 
 
-def source(text: str, path: str, first_layer: str, problems: Problems) -> SourcePiece | None:
+def source(text: str, path: str, first_layer: str, problems: Problems, macros: Macros = NONE) -> SourcePiece | None:
     """What one file of sources/ declares; its relations are in `first_layer`. None when it cannot be read; what is
     wrong goes to `problems`."""
     document = read(text, path)
@@ -78,7 +78,7 @@ def source(text: str, path: str, first_layer: str, problems: Problems) -> Source
                 description=table.description,
                 effective=table.effective,
                 on_missing_column=table.on_missing_column,
-                checks=checks(table.checks, document, (*base, "checks"), problems),
+                checks=checks(table.checks, document, (*base, "checks"), problems, macros),
                 pii=personal(table.pii, contract),
                 contract=contract,
                 max_quarantined=tolerance(table.quarantine.max) if table.quarantine else None,

@@ -56,7 +56,7 @@ def test_the_report_tells_what_was_built_and_where_rows_went(capsys: pytest.Capt
         ["raw", "orders", "10", "0.20", "load", "success"],
     ]
     assert "stg.idle" not in out
-    assert "raw.orders: 2 quarantined, 1 duplicated of 13 rows" in out
+    assert "raw.orders: 13 rows in = 10 published + 2 quarantined + 1 duplicated" in out
     assert "r: data/dev/exports/r.csv" in out
     assert out.splitlines()[-1] == "run 7: success in 1.2 s in dev; 1 loaded, 1 built, 1 exported, 1 unchanged"
 

@@ -215,3 +215,33 @@ def test_what_is_wrong_with_it_is_told(life: Any, plugins: None, check: str, cod
 def test_ours_are_not_replaced(life: Any, plugins: None) -> None:
     life.write("models/stg/m.sql", MODEL.replace("owner", "checks: [{not_null: amount}]\nowner"))
     assert built(life).status is Status.SUCCESS
+
+
+def test_functions_of_the_project_are_called_in_checks(folder: Any) -> None:
+    """In conditions and in files, at models and at source tables; another body is another check."""
+    folder.write("functions/f.sql", "CREATE FUNCTION small(v) AS (v < 100); CREATE FUNCTION own(v) AS (small(v + 0));")
+    source = (folder.root / "sources/shop.yml").read_text().rstrip()[:-1]
+    folder.write("sources/shop.yml", f"{source}, checks: [{{expression: own(amount)}}]}}\n")
+    folder.write(
+        "models/stg/m.sql",
+        "/*---\nchecks: [{not_null: {column: region, where: small(amount)}}]\n---*/\n"
+        "SELECT id, region, amount FROM raw.orders",
+    )
+    folder.write("checks/big.sql", "/*---\nrelation: stg.m\n---*/\nSELECT id FROM stg.m WHERE NOT small(amount)")
+    folder.run()
+    assert {each.outcome for each in folder.project.check().results} == {"passed"}
+    folder.write("functions/f.sql", "CREATE FUNCTION small(v) AS (v < 30); CREATE FUNCTION own(v) AS (small(v + 0));")
+    assert {each.name: each.failing for each in folder.project.check().results} == {
+        "expression": 1,
+        "not_null(region)": 0,
+        "big": 1,
+    }
+    assert folder.project.run().exit_code == 3
+    folder.write(
+        "functions/f.sql", "CREATE FUNCTION small(v) AS (EXISTS (FROM raw.orders)); CREATE FUNCTION own() AS (1);"
+    )
+    with pytest.raises(ProjectError) as error:
+        folder.project.validate()
+    told = [(str(each.location).partition(":")[0], each.code) for each in error.value.problems]
+    assert ("sources/shop.yml", "FUNCTION_ARITY") in told
+    assert ("models/stg/m.sql", "CHECK_OPTION") in told  # it reads a relation now, and judges single rows
