@@ -11,6 +11,9 @@ what is stored: what comes out is which stored rows leave and which enter. Every
     PLACED      FRESH, with the time each is valid from
     LINE        how the versions of those keys should be
     GONE, CAME  the difference (see materializations/maintain.py)
+
+Versions dated by when a change was seen come one after the other: for these there is nothing to place, and no line to
+draw.
 """
 
 from __future__ import annotations
@@ -129,11 +132,6 @@ def placed(of: Versions) -> str:
     reason begins now.
     """
     own = columns(of.names, "f")
-    if of.effective is None:
-        return (
-            f"CREATE OR REPLACE TEMP TABLE {PLACED} AS SELECT {own}, f.{_OPEN}, f.{_FROM}, "
-            f"CAST(NULL AS BIGINT) AS {_INSTEAD} FROM {FRESH} AS f"
-        )
     keys = columns(of.key)
     back = "(l.is_current IS NOT NULL AND NOT l.is_current)" if of.whole or of.reopens else "false"
     newest = f"max(f.{_FROM}) OVER (PARTITION BY {columns(of.key, 'f')})"
@@ -188,19 +186,30 @@ def difference(of: Versions, found: Sequence[Column]) -> tuple[str, str]:
     )
 
 
+def ended(of: Versions, found: Sequence[Column]) -> tuple[str, str]:
+    """Statements for GONE and CAME where versions are dated by when they were seen: nothing belongs in between, so what
+    is current ends now and what is fresh begins now. `found`: the table's columns, in their order."""
+    listed = [column.name for column in found]
+    now = {"valid_to": f"{of.now} AS valid_to", "is_current": "false AS is_current"}
+    then = {"valid_from": f"{of.now} AS valid_from", "valid_to": "NULL AS valid_to", "is_current": "true AS is_current"}
+    then |= {name: f"{value} AS {identifier(name)}" for name, value in of.meta.items()}
+    ending = ", ".join(now.get(name, identifier(name)) for name in listed)
+    begun = ", ".join(then.get(name, identifier(name)) for name in listed)
+    return (
+        f"CREATE OR REPLACE TEMP TABLE {GONE} AS SELECT {ROW}, {columns(listed)} FROM {KNOWN}",
+        f"CREATE OR REPLACE TEMP TABLE {CAME} AS SELECT {ending} FROM {KNOWN} UNION ALL SELECT {begun} FROM {FRESH}",
+    )
+
+
 def statements(
     of: Versions, rows: str, found: Sequence[Column], *, present: str | None = None, scope: str = ""
 ) -> tuple[str, ...]:
     """All of them, in order, ending with GONE and CAME. `present` has the key of every row given, also of rows that
     were held back (None: those of `rows`)."""
-    return (
-        fresh(of, rows),
-        absent(of, present or rows, scope),
-        known(of),
-        placed(of),
-        line(of),
-        *difference(of, found),
-    )
+    first = (fresh(of, rows), absent(of, present or rows, scope), known(of))
+    if of.effective is None:
+        return (*first, *ended(of, found))
+    return (*first, placed(of), line(of), *difference(of, found))
 
 
 PLACES = f"SELECT count(*) FILTER (NOT {_OPEN}), count(*) FILTER ({_OPEN}) FROM {PLACED}"
