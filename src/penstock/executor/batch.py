@@ -300,16 +300,19 @@ def _gone(before: Sequence[Column], found: Sequence[Column]) -> tuple[Column, ..
 
 def _column_gone(table: SourceTable, batch: Manifest, gone: Sequence[Column], loading: Loading) -> DataError:
     names = [column.name for column in gone]
-    readers = loading.readers(names)
     return DataError(
         f"{table.relation}: batch {batch.id} lacks columns that earlier batches have: {', '.join(names)}; "
-        + (f"read by {', '.join(readers)}" if readers else "no model reads them"),
+        + _read_by(loading.readers(names)),
         code="COLUMN_GONE",
         location=table.location,
         hint="`on_missing_column: null` reads it as NULL from now on; or move this batch, which was never loaded, out "
         "of landing/ and have the column sent again (empty is fine); if it is gone for good, declare the table under "
         "another name, which is another relation",
     )
+
+
+def _read_by(readers: Sequence[str]) -> str:
+    return f"read by {', '.join(readers)}" if readers else "no model reads them"
 
 
 def _fit(coming: history.Incoming, before: Sequence[Column], loading: Loading) -> tuple[Column, ...]:
@@ -320,7 +323,7 @@ def _fit(coming: history.Incoming, before: Sequence[Column], loading: Loading) -
         if name in known and not is_same(known[name].type, column.type):
             raise DataError(
                 f"{coming.table.relation}.{column.name}: expected {known[name].type} as in earlier batches, "
-                f"found {column.type} in {coming.batch}",
+                f"found {column.type} in {coming.batch}; {_read_by(loading.readers([column.name]))}",
                 code="TYPE_CHANGED",
                 location=coming.table.location,
                 hint=f"declare the type to read it as under `columns:` (`{column.name}: {known[name].type.lower()}`)",

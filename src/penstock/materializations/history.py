@@ -208,8 +208,8 @@ def changed(batch: Incoming, rows: str) -> str:
     keys with a current version that are not among the rows. `_penstock_given`: it is a row; `_penstock_known`: there is
     a version."""
     keys = {name.lower() for name in batch.table.key}
-    differs = "".join(
-        f" OR b.{identifier(name)} IS DISTINCT FROM c.{identifier(name)}"
+    differs = " OR ".join(
+        f"b.{identifier(name)} IS DISTINCT FROM c.{identifier(name)}"
         for name in batch.names
         if name.lower() not in keys
     )
@@ -222,13 +222,13 @@ def changed(batch: Incoming, rows: str) -> str:
     absent = f"c.{identifier(batch.table.key[0])} IS NULL"
     overtaken = _overtaken(batch)
     if differs and overtaken:
-        differs = f"(({differs}) AND NOT coalesce({overtaken}, false))"
+        differs = f"({differs}) AND NOT coalesce({overtaken}, false)"
     return (
         f"CREATE OR REPLACE TEMP TABLE {CHANGED} AS "
         f"SELECT {taken}, b._penstock_given IS NOT NULL AS _penstock_given, NOT ({absent}) AS _penstock_known "
         f"FROM (SELECT *, true AS _penstock_given FROM {rows}) AS b {'FULL' if batch.full else 'LEFT'} JOIN "
         f"(SELECT * FROM {stored(batch.table)} WHERE is_current) AS c ON {_same_key(batch, 'b', 'c')} "
-        f"WHERE b._penstock_given IS NULL OR {absent}{differs}"
+        f"WHERE b._penstock_given IS NULL OR {absent}" + (f" OR ({differs})" if differs else "")
     )
 
 

@@ -112,10 +112,14 @@ def test_a_column_that_is_gone_can_be_read_as_null(folder: Any) -> None:
 
 
 def test_a_declared_column_that_is_gone_can_be_read_as_null_too(folder: Any) -> None:
-    columns = "columns: {amount: bigint}, on_missing_column: null"
+    columns = "columns: {amount: bigint}"
     folder.write("sources/shop.yml", GONE.replace("key: id", f"key: id, {columns}"))
     run(folder, 0)
     folder.write("inbox/orders.csv", "id,region\n1,north\n")
+    [problem] = next(step for step in folder.project.run().steps if step.kind == "land").problems
+    assert problem.code == "COLUMN_MISSING"
+    assert "on_missing_column: null" in str(problem.hint)
+    folder.write("sources/shop.yml", GONE.replace("key: id", f"key: id, {columns}, on_missing_column: null"))
     run(folder, 1)
     assert folder.rows("SELECT id, amount FROM raw.orders") == [("1", None)]
 

@@ -56,19 +56,23 @@ def renamed(table: SourceTable, names: Sequence[str], path: str, line: int | Non
 def check_declared(table: SourceTable, names: Sequence[str], path: str) -> None:
     """Every column the declaration speaks of is there. Raises DataError listing what was found."""
     there = {folded(name) for name in names}
-    wanted = [*table.key, *table.order_by, *((table.effective,) if table.effective else ())]
+    needed = [*table.key, *table.order_by, *((table.effective,) if table.effective else ())]
+    if table.cursor is not None:
+        needed.append(table.cursor.column)
+    wanted = list(needed)
     if table.on_missing_column == "refuse":
         declared = [*(column.name for column in table.columns), *table.rename.values()]
         # What the contract says of a column that is missing is asked when the batch is loaded.
         wanted += [name for name in declared if table.contract is None or table.contract.column(name) is None]
-    if table.cursor is not None:
-        wanted.append(table.cursor.column)
     missing = [name for name in dict.fromkeys(wanted) if folded(name) not in there]
     if missing:
         listed = ", ".join(names[:50]) + (" …" if len(names) > 50 else "")
+        hint = f"correct {table.id} in {table.location.path}, or `rename:` the file's column"
+        if not set(missing) & set(needed):
+            hint += "; if the source has stopped sending it, `on_missing_column: null` reads it as NULL from now on"
         raise DataError(
             f"expected column{'s' if len(missing) > 1 else ''} {', '.join(missing)}; found: {listed}",
             code="COLUMN_MISSING",
             location=Location(path),
-            hint=f"correct {table.id} in {table.location.path}, or `rename:` the file's column",
+            hint=hint,
         )
