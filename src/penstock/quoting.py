@@ -5,7 +5,7 @@ Values that can be bound are bound; these functions serve statements that take n
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 
 def identifier(name: str) -> str:
@@ -31,3 +31,9 @@ def literal(value: str) -> str:
     if "\0" in value:
         raise ValueError("a SQL literal cannot hold NUL")
     return "'" + value.replace("'", "''") + "'"
+
+
+def under_names(rows: str, names: Mapping[str, str]) -> str:
+    """A FROM item: the rows of another one with other names for some of its columns (old → new)."""
+    other = ", ".join(f"{identifier(old)} AS {identifier(new)}" for old, new in names.items() if old != new)
+    return f"(SELECT * RENAME ({other}) FROM {rows})" if other else rows

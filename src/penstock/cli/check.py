@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import click
 from penstock.cli.encode import plain
 from penstock.cli.failure import indented
 from penstock.cli.options import EXIT_CODES, common, waiting
-from penstock.cli.output import Table, cell, count, style, things, write, write_json, write_table
+from penstock.cli.output import Table, count, row_text, style, things, write, write_json, write_table
 from penstock.domain.check_result import Checked, CheckOutcome, CheckResult
 
 COLOURS = {CheckOutcome.PASSED: "green", CheckOutcome.WARNED: "yellow", CheckOutcome.FAILED: "red"}
@@ -72,15 +71,11 @@ def _explain(each: CheckResult) -> None:
     owner = f", owner {each.owner}" if each.owner else ""
     head = style(f"{each.outcome.value}: {each.relation}: {each.name}", fg=COLOURS[each.outcome])
     lines = [f"{head} ({each.location}{owner})", f"  {each.message}"]
-    lines += [f"    {_values(row)}" for row in each.samples]
+    lines += [f"    {row_text(row)}" for row in each.samples]
     more = (each.failing or 0) - len(each.samples)
     if each.samples and more > 0 and each.kind != "unique":
         lines.append(f"    and {things(more, 'more row')}")
     write("\n".join([*lines, ""]))
-
-
-def _values(row: Mapping[str, Any]) -> str:
-    return ", ".join(f"{cell(name)} = {cell(value)}" for name, value in row.items())
 
 
 def _summary(found: Checked) -> str:

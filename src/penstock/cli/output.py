@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time
 from decimal import Decimal
@@ -92,6 +92,11 @@ def cell(value: Any) -> str:
     if isinstance(value, (bytes, bytearray)):
         return value.hex()
     return printable(str(value))
+
+
+def row_text(row: Mapping[str, Any]) -> str:
+    """`order_id = 7, quantity = 2`: a row in a line of text."""
+    return ", ".join(f"{cell(name)} = {cell(value)}" for name, value in row.items())
 
 
 def printable(text: str) -> str:

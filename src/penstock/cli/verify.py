@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import click
 
 from penstock.cli.encode import plain
 from penstock.cli.options import EXIT_CODES, common, waiting
-from penstock.cli.output import Table, cell, count, style, things, write, write_json, write_table
+from penstock.cli.output import Table, count, row_text, style, things, write, write_json, write_table
 from penstock.domain.verification import Difference, Verdict, Verification, Verified
 
 COLOURS = {Verdict.RIGHT: "green", Verdict.WRONG: "red", Verdict.STALE: "yellow", Verdict.OPEN: "yellow"}
@@ -89,16 +88,12 @@ def _weight(difference: Difference) -> int:
 
 def _said(difference: Difference) -> str:
     """`order_id = 7: expected quantity = 2, found quantity = 3`."""
-    key = _values(difference.key)
+    key = row_text(difference.key)
     times = f" ({difference.copies:,} times)" if difference.copies > 1 else ""
     if difference.found is None:
-        text = f"missing: {_values(difference.expected or {})}"
+        text = f"missing: {row_text(difference.expected or {})}"
     elif difference.expected is None:
-        text = f"not expected: {_values(difference.found)}"
+        text = f"not expected: {row_text(difference.found)}"
     else:
-        text = f"expected {_values(difference.expected)}; found {_values(difference.found)}"
+        text = f"expected {row_text(difference.expected)}; found {row_text(difference.found)}"
     return f"{key}: {text}{times}" if key else f"{text}{times}"
-
-
-def _values(row: Mapping[str, Any]) -> str:
-    return ", ".join(f"{cell(name)} = {cell(value)}" for name, value in row.items())

@@ -20,8 +20,9 @@ from penstock.domain.model import Model
 from penstock.domain.relation import Column, RelationName
 from penstock.domain.source import ExtractKind, SourceColumn, SourceTable
 from penstock.domain.strategy import VALIDITY
-from penstock.errors import Location, PenstockError, Problem, ProjectError
+from penstock.errors import DataError, Location, PenstockError, Problem, ProjectError, StateError
 from penstock.graph.order import CycleFound
+from penstock.materializations import landed as landing
 from penstock.materializations.build import check_output
 from penstock.materializations.history import APPEND_META, META, META_TYPES
 from penstock.materializations.strategy import VALID, check_named
@@ -121,11 +122,13 @@ def attempt(space: Workspace, sources: dict[str, tuple[Column, ...] | None] | No
 
 def known_columns(space: Workspace, table: SourceTable) -> tuple[Column, ...] | None:
     """The columns of a source table: as landed last, else as the source shows them now, else unknown."""
-    batches = space.landing.batches(table.source, table.name)
-    if batches:
-        seen: dict[str, Column] = {}
-        for batch in batches:
-            seen |= {column.name.lower(): column for column in batch.columns}
+    seen: dict[str, Column] = {}
+    try:
+        for batch in space.landing.batches(table.source, table.name):
+            seen |= {column.name.lower(): column for column in landing.columns(table, batch.columns)}
+    except (StateError, DataError):  # told by the steps of this table; the others go on
+        return None
+    if seen:
         return tuple(seen.values())
     try:
         return space.reader(table).columns(table, space.roots[table.source])

@@ -15,6 +15,7 @@ from penstock.domain.relation import RelationName
 from penstock.domain.source import SourceTable
 from penstock.embedded.contracts import ContractFile
 from penstock.errors import UsageError
+from penstock.materializations import landed as landing
 
 State = Literal["held", "changed", "not published", "no longer declared"]
 
@@ -138,7 +139,7 @@ def _shapes(space: Workspace, table: SourceTable) -> tuple[Shape, ...]:
     before: tuple[tuple[str, str], ...] | None = None
     batches: tuple[Manifest, ...] = tuple(space.landing.batches(table.source, table.name))
     for batch in batches:
-        columns = tuple((column.name, column.type) for column in batch.columns)
+        columns = tuple((column.name, column.type) for column in landing.columns(table, batch.columns))
         changes = ("first landed",) if before is None else tuple(_differ(before, columns))
         if changes:
             found.append(Shape(batch.id, batch.processing_ts, batch.run, changes, columns))

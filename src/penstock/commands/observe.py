@@ -17,15 +17,16 @@ from penstock.planner.plan import Observed
 
 
 def observe(space: Workspace, ledger: Ledger, *, sources: bool = True) -> Observed:
-    """What a plan needs to know. With `sources=False` the sources are left alone (a rebuild from landing)."""
+    """What a plan needs to know. With `sources=False` the sources are left alone (a rebuild from landing). A table
+    whose source or landing does not answer has a plan all the same: its steps say why when they are carried out."""
     pending: dict[str, Pending] = {}
     unreachable: dict[str, str] = {}
     batches = {}
     for table in space.project.tables:
-        batches[table.id] = space.landing.batches(table.source, table.name)
-        if not sources:
-            continue
         try:
+            batches[table.id] = space.landing.batches(table.source, table.name)
+            if not sources:
+                continue
             previous = extracts(batches[table.id])
             pending[table.id] = space.reader(table).pending(table, space.roots[table.source], previous)
         except PenstockError as error:
@@ -67,11 +68,14 @@ def settled(space: Workspace) -> str | None:
 def still(space: Workspace, sources: Mapping[str, str], loaded: Collection[str]) -> bool:
     """Whether nothing came in while a run worked: sources have the stamps they had when it was planned, and it has
     loaded all that is landed. To be asked after the fingerprint was taken: what comes later changes that."""
-    return all(
-        _stamp(space, table) == sources.get(table.id)
-        and all(batch.id in loaded for batch in space.landing.batches(table.source, table.name))
-        for table in space.project.tables
-    )
+    try:
+        return all(
+            _stamp(space, table) == sources.get(table.id)
+            and all(batch.id in loaded for batch in space.landing.batches(table.source, table.name))
+            for table in space.project.tables
+        )
+    except PenstockError:
+        return False
 
 
 def _stamp(space: Workspace, table: SourceTable) -> str:

@@ -16,6 +16,7 @@ from penstock.executor import held
 from penstock.executor.conforming import conformed
 from penstock.executor.held import Landed
 from penstock.materializations import history, judgement, maintain, versions
+from penstock.materializations import landed as landing
 from penstock.ports import Session
 from penstock.quoting import identifier, literal
 
@@ -74,11 +75,11 @@ def load_batch(table: SourceTable, batch: Manifest, data: str, loading: Loading,
     """Load the Parquet file `data` of `batch` and note it in the ledger's batches. Raises DataError when the batch does
     not go with the table. `present`: the table is there already."""
     session = loading.session
-    # The folder's ingest_date=… is ours; read as a column it would hide one the source sends under that name.
-    landed = f"read_parquet({literal(data)}, hive_partitioning = false, file_row_number = true)"
     at = batch.processing_ts.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
     before = _stored_columns(table, session) if present else None
-    found = session.describe(f"SELECT * EXCLUDE (file_row_number) FROM {landed}")
+    there = session.describe(f"SELECT * FROM read_parquet({literal(data)}, hive_partitioning = false)")
+    landed, found = landing.scan(table, data, there), landing.columns(table, there)
+    origins = landing.origins(table, there)
     strangers: Sequence[str] = ()
     received = tuple(column.name for column in found)
     if table.contract is not None:
@@ -107,6 +108,7 @@ def load_batch(table: SourceTable, batch: Manifest, data: str, loading: Loading,
         strangers=strangers,
         corrects=batch.correction.row if batch.correction else None,
         received=received,
+        origins=origins,
     )
     coming = held.judged(held.corrected(coming, found, session, loading.landed), loading.landed)
     counts = _apply(coming, before, () if present else _dense(coming, data, session), loading, _received(batch))
@@ -164,7 +166,8 @@ def _dense(coming: history.Incoming, data: str, session: Session) -> Collection[
         f"SELECT path_in_schema FROM parquet_metadata({literal(data)}) GROUP BY path_in_schema "
         "HAVING bool_and(NOT contains(encodings, 'DICTIONARY'))"
     )
-    return text & {row[0] for row in found.rows}
+    names = coming.table.rename
+    return text & {names.get(row[0], row[0]) for row in found.rows}
 
 
 def _apply(

@@ -15,6 +15,7 @@ from penstock.executor import held
 from penstock.executor.conforming import conformed
 from penstock.executor.held import Landed
 from penstock.materializations import history, judgement
+from penstock.materializations import landed as landing
 from penstock.ports import Session
 from penstock.quoting import identifier, literal
 
@@ -74,11 +75,15 @@ class Correcting:
         session, coming = self._session, self._incoming(place.batch)
         columns = self._columns(place.batch)
         sets = self._sets(columns, changes)
-        here = {column.name.lower() for column in place.batch.columns}
+        there = landing.columns(self._table, place.batch.columns)
+        here = {column.name.lower() for column in there}
+        origins = self._origins(place.batch)
         values = ", ".join(
-            f"CAST({_value(column, sets, here)} AS {column.type}) AS {identifier(column.name)}" for column in columns
+            f"CAST({_value(column, sets, here)} AS {column.type}) AS "
+            f"{identifier(origins.get(column.name.lower(), column.name))}"
+            for column in columns
         )
-        packed = ", ".join(f"{literal(column.name)}: {identifier(column.name)}" for column in place.batch.columns)
+        packed = ", ".join(f"{literal(column.name)}: {identifier(column.name)}" for column in there)
         key = ", ".join(f"CAST({identifier(column.name)} AS VARCHAR)" for column in judgement.told_apart(coming))
         session.execute(
             f"CREATE OR REPLACE TEMP TABLE {_ROW} AS SELECT *, CAST([{key}] AS VARCHAR[]) AS _penstock_key, "
@@ -97,16 +102,27 @@ class Correcting:
         return Extract(staged, place.copies, tuple(found), correction=correction), changed
 
     def _incoming(self, batch: Manifest) -> history.Incoming:
-        landed = f"read_parquet({literal(str(self._data(batch)))}, hive_partitioning = false, file_row_number = true)"
-        found = self._session.describe(f"SELECT * EXCLUDE (file_row_number) FROM {landed}")
-        return history.incoming(self._table, landed, found, batch=batch.id, processing_ts="", full=False)
+        landed = landing.scan(self._table, str(self._data(batch)), batch.columns)
+        found = landing.columns(self._table, batch.columns)
+        origins = landing.origins(self._table, batch.columns)
+        return history.incoming(
+            self._table, landed, found, batch=batch.id, processing_ts="", full=False, origins=origins
+        )
+
+    def _origins(self, batch: Manifest) -> dict[str, str]:
+        """What the source calls columns, by their names in the relation: in this batch, else in the last one."""
+        found: dict[str, str] = {}
+        for each in (*self._batches, batch):
+            found |= landing.origins(self._table, each.columns)
+        apart = {name.lower() for name in found.values()}
+        return found if len(apart) == len(found) else {}
 
     def _columns(self, batch: Manifest) -> tuple[Column, ...]:
         """Those of the batch, then those that only others have: a batch that lacks them would be refused."""
         own = self._incoming(batch).landed
         mine = self._session.describe(f"SELECT * EXCLUDE (file_row_number) FROM {own}")
         known = {column.name.lower() for column in mine}
-        found = [*mine, *(c for c in Landed(self._batches).columns() if c.name.lower() not in known)]
+        found = [*mine, *(c for c in Landed(self._batches).columns(self._table) if c.name.lower() not in known)]
         contract = self._table.contract
         if contract is not None and contract.mode == "strict" and self._table.key:
             found = [column for column in found if contract.column(column.name) is not None]
@@ -142,7 +158,8 @@ class Correcting:
 
     def _judge(self, staged: Path, found: Sequence[Column]) -> None:
         table = self._table
-        landed = f"read_parquet({literal(str(staged))}, hive_partitioning = false, file_row_number = true)"
+        landed = landing.scan(table, str(staged), found)
+        found = landing.columns(table, found)
         strangers: Sequence[str] = ()
         if table.contract is not None:
             form = conformed(table, table.contract, "of the correction", found, (), readers=_nobody, aged=False)

@@ -13,6 +13,7 @@ from penstock.domain.relation import Column
 from penstock.domain.source import SourceColumn, SourceTable
 from penstock.errors import DataError, UserError
 from penstock.materializations import entries
+from penstock.materializations import landed as landing
 from penstock.materializations.history import BATCH, Incoming
 from penstock.materializations.typing import typed
 from penstock.planner.plan import load_fingerprint
@@ -36,9 +37,10 @@ class Landed:
     discarded: Callable[[], Collection[str]] = frozenset
     corrected: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
-    def columns(self) -> tuple[Column, ...]:
-        """Every column of any batch, as it was landed last."""
-        found = {column.name.lower(): column for batch in self.batches for column in batch.columns}
+    def columns(self, table: SourceTable) -> tuple[Column, ...]:
+        """Every column of any batch, as it was landed last, by its name in the relation."""
+        batches = (landing.columns(table, batch.columns) for batch in self.batches)
+        found = {column.name.lower(): column for columns in batches for column in columns}
         return tuple(found.values())
 
     @classmethod
@@ -68,7 +70,7 @@ def judged(coming: Incoming, landed: Landed) -> Incoming:
     here = {column.name.lower() for column in coming.columns}
     absent = tuple(
         Column(column.name, typed(column, declared.get(column.name.lower())).type)
-        for column in landed.columns()
+        for column in landed.columns(coming.table)
         if column.name.lower() not in here
     )
     known = (*(Column(column.name, column.type) for column in coming.columns), *absent)
@@ -115,7 +117,7 @@ def corrected(coming: Incoming, found: Sequence[Column], session: Session, lande
     session.execute(entries.lapsed(coming, matched=True))
     if names:
         by_name = {batch.id: batch for batch in landed.batches}
-        data = {name: _as_landed(by_name[name], landed.data(by_name[name]), found) for name in names}
+        data = {name: _as_landed(coming.table, by_name[name], landed.data(by_name[name]), found) for name in names}
         rows = entries.replaced(coming, data)
         session.execute(f"CREATE OR REPLACE TEMP TABLE {REPLACED} AS SELECT * FROM {rows}")
         coming = replace(coming, landed=REPLACED)
@@ -123,14 +125,14 @@ def corrected(coming: Incoming, found: Sequence[Column], session: Session, lande
     return coming
 
 
-def _as_landed(batch: Manifest, data: str, found: Sequence[Column]) -> str:
+def _as_landed(table: SourceTable, batch: Manifest, data: str, found: Sequence[Column]) -> str:
     """The row of a correction with the columns `found` of another batch."""
-    has = {column.name.lower() for column in batch.columns}
+    has = {column.name.lower() for column in landing.columns(table, batch.columns)}
     values = ", ".join(
         f"CAST({identifier(c.name) if c.name.lower() in has else 'NULL'} AS {c.type}) AS {identifier(c.name)}"
         for c in found
     )
-    return f"(SELECT {values} FROM read_parquet({literal(data)}, hive_partitioning = false) LIMIT 1)"
+    return f"(SELECT {values} FROM {landing.scan(table, data, batch.columns, numbered=False)} LIMIT 1)"
 
 
 def settle(coming: Incoming, session: Session, run: tuple[object, object], *, held: bool, received: str) -> None:

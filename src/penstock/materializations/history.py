@@ -10,7 +10,7 @@ runs it in one transaction and reads the counts.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from penstock.domain.check import Rule
 from penstock.domain.ledger import RelationKind
@@ -41,7 +41,8 @@ class Incoming:
     they will be stored; `rows`, about how many there are. `rules` set rows apart by what the columns hold when they are
     typed, or by `absent` ones, which other batches have and this one has not; values of `private` columns are not told
     (None: of no column). `corrects`: it is a correction of the row with that id. `received`: the columns that were
-    landed, where others are filled in. `strangers`: fields that no row may have."""
+    landed, where others are filled in; `origins`: what they are called at the source, by their names in lower case.
+    `strangers`: fields that no row may have."""
 
     table: SourceTable
     landed: str
@@ -55,6 +56,7 @@ class Incoming:
     private: tuple[str, ...] | None = ()
     corrects: str | None = None
     received: tuple[str, ...] = ()
+    origins: Mapping[str, str] = field(default_factory=dict)
     strangers: tuple[str, ...] = ()
 
     @property
@@ -106,6 +108,7 @@ def incoming(
     rows: int = 0,
     corrects: str | None = None,
     received: tuple[str, ...] = (),
+    origins: Mapping[str, str] | None = None,
     strangers: Sequence[str] = (),
 ) -> Incoming:
     """The batch behind `landed` (a FROM item such as read_parquet('…')), typed by the table's declared columns."""
@@ -123,6 +126,7 @@ def incoming(
         private=private,
         corrects=corrects,
         received=received,
+        origins=origins or {},
         strangers=tuple(strangers),
     )
 

@@ -5,6 +5,8 @@ A good file costs one pass. Rows that need a second look are the suspects; only 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from penstock.domain.source import ExtractKind
 from penstock.materializations.history import BATCH, SUSPECTS, Incoming
 from penstock.materializations.typing import Typed
@@ -87,21 +89,23 @@ def suspects(batch: Incoming, double: bool, also: str = "") -> str:
 
 
 def row_id(batch: Incoming) -> str:
-    """SQL of the id of a landed row: the same for the same values, whatever the order of the columns, whether or not
-    there are others that hold nothing. Rows of an append table are events: those of two batches are never the same."""
-    return hashed(_as_received(batch), () if batch.table.key else (batch.batch,))
+    """SQL of the id of a landed row: the same for the same values, whatever the order of the columns and whatever the
+    relation calls them, whether or not there are others that hold nothing. Rows of an append table are events: those of
+    two batches are never the same."""
+    return hashed(_as_received(batch), () if batch.table.key else (batch.batch,), batch.origins)
 
 
 def _as_received(batch: Incoming) -> list[str]:
     return list(batch.received) or [column.name for column in batch.judged]
 
 
-def hashed(names: list[str], salt: tuple[str, ...] = ()) -> str:
-    """SQL of a short stable hash of the columns `names` of a row."""
+def hashed(names: list[str], salt: tuple[str, ...] = (), origins: Mapping[str, str] | None = None) -> str:
+    """SQL of a short stable hash of the columns `names` of a row; `origins`: what they count as, where that differs."""
     parts = [literal(text) for text in salt]
-    for name in sorted(names, key=str.lower):
+    known = origins or {}
+    for label, name in sorted((known.get(name.lower(), name).lower(), name) for name in names):
         value = f"CAST({identifier(name)} AS VARCHAR)"
-        parts.append(f"{literal(f'{name.lower()}=')} || length({value}) || ':' || {value}")
+        parts.append(f"{literal(f'{label}=')} || length({value}) || ':' || {value}")
     return f"left(sha256(concat_ws(',', '', {', '.join(parts)})), 16)"
 
 

@@ -284,9 +284,11 @@ def positions(
 
 
 def load_fingerprint(table: SourceTable) -> str:
-    """Changes when landed batches would load into something else: another table's, another key, order, types
+    """Changes when landed batches would load into something else: another table's, another key, order, names, types
     or rules."""
     parts = [table.id, *table.key, "order", *table.order_by, "columns", *(repr(column) for column in table.columns)]
+    if table.rename:
+        parts += ["rename", *(f"{old}={new}" for old, new in sorted(table.rename.items()))]
     if table.effective:
         parts += ["effective", table.effective]
     if table.cursor is not None:

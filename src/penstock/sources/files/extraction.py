@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,11 +16,11 @@ from penstock.domain.source import ExtractKind, SourceTable
 from penstock.embedded.connection import connect
 from penstock.embedded.failure import translated
 from penstock.errors import DataError, Location
-from penstock.quoting import identifier, literal
+from penstock.quoting import identifier, literal, under_names
 from penstock.sources.files import cursor, parquet, selection
 from penstock.sources.files.intake import Ready, sha256_of, steady, take
 from penstock.sources.files.listing import Found, format_of
-from penstock.sources.files.naming import check_declared
+from penstock.sources.files.naming import as_received, check_declared, in_relation
 from penstock.sources.files.sheet import Sheet, explained, select
 from penstock.sources.files.text import DELIMITED, check_agreement, csv_check, sheets_of
 
@@ -130,14 +130,15 @@ class Extraction:
         with translated():
             described = self.connection.execute(f"DESCRIBE SELECT * FROM {_landed(target)}").fetchall()
         columns = tuple(Column(row[0], row[1]) for row in described)
-        check_declared(self.table, [column.name for column in columns], files[0].found.path)
+        names = [column.name for column in columns]
+        check_declared(self.table, in_relation(self.table, names), files[0].found.path)
         return Extract(
             data=target,
             rows=rows,
             columns=columns,
             files=tuple(ready.source for ready in files),
             cursor_from=self._text_of(bound),
-            cursor_to=self._reached(target),
+            cursor_to=self._reached(target, names),
         )
 
     def _text(self, files: Sequence[Ready], target: Path, bound: str | None) -> int:
@@ -152,8 +153,10 @@ class Extraction:
         check_agreement([sheet for sheet in sheets if sheet.exact])
         check_declared(self.table, _union(sheets), sheets[0].origin)
         rows = select(sheets)
+        pairs = (pair for sheet in sheets for pair in zip(sheet.names, sheet.received, strict=True))
+        back = as_received(self.table, pairs, sheets[0].origin)
         with explained(sheets):
-            count = self._copy(cursor.new_rows(self.table, rows, bound), target)
+            count = self._copy(cursor.new_rows(self.table, rows, bound), target, back)
             if count == 0 and not self.table.allow_empty:
                 self._refuse_empty(rows, bound, files)
         return count
@@ -166,18 +169,20 @@ class Extraction:
                 location=Location(other.found.path),
                 hint="land one format for each table",
             )
-        rows, as_is = parquet.select(self.connection, self.table, files)
+        rows, back, whole = parquet.select(self.connection, self.table, files)
         with parquet.readable(files[0].found.path):
-            if as_is and bound is None:
+            if whole and bound is None:
                 count = parquet.count(self.connection, files[0])
                 shutil.copyfile(files[0].path, target)
             else:
-                count = self._copy(cursor.new_rows(self.table, rows, bound), target)
+                count = self._copy(cursor.new_rows(self.table, rows, bound), target, back)
             if count == 0 and not self.table.allow_empty:
                 self._refuse_empty(rows, bound, files)
         return count
 
-    def _copy(self, rows: str, target: Path) -> int:
+    def _copy(self, rows: str, target: Path, names: Mapping[str, str] | None = None) -> int:
+        """Write the rows with their columns under `names`, by those they have. Gives how many there are."""
+        rows = under_names(f"({rows})", names or {})
         row = self.connection.execute(f"COPY ({rows}) TO {literal(str(target))} ({_PARQUET})").fetchone()
         return int(row[0]) if row else 0
 
@@ -198,12 +203,13 @@ class Extraction:
         fields = ", ".join(f"NULL::VARCHAR AS {identifier(name)}" for name in names)
         return f"SELECT {fields} WHERE false"
 
-    def _reached(self, target: Path) -> str | None:
+    def _reached(self, target: Path, names: Sequence[str]) -> str | None:
         """How far the cursor is after this batch; it never moves back."""
         if self.table.cursor is None:
             return None
         before = self.reached or cursor.last(self.request.previous)
-        rows = f"SELECT * FROM {_landed(target)}"
+        own = dict(zip(names, in_relation(self.table, names), strict=True))
+        rows = f"SELECT * FROM {under_names(_landed(target), own)}"
         with translated():
             found = self.connection.execute(cursor.highest(self.table, rows, before, self.request.now)).fetchone()
         self.reached = found[0] if found else None

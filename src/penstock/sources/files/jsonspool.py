@@ -77,7 +77,7 @@ class _Text:
                 location=Location(ready.found.path),
             )
         names = renamed(table, self._keys, ready.found.path)
-        self._sheet = Sheet(path, ("", *names), ready.found.path, exact=False)
+        self._sheet = Sheet(path, ("", *names), ready.found.path, exact=False, received=self._keys)
         self.file: BinaryIO = path.open("wb", buffering=_FLUSH)
         # DuckDB takes the first line end it meets for that of every line; it must not be one inside a value
         header = b",".join([_FILLER] * len(self._sheet.columns)) + b"\n"

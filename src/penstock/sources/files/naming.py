@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from penstock.domain.source import SourceTable
 from penstock.errors import DataError, Location
@@ -18,10 +18,35 @@ def folded(name: str) -> str:
     return name.translate(_LOWER)
 
 
+def in_relation(table: SourceTable, names: Sequence[str]) -> tuple[str, ...]:
+    """The relation's names for columns as they were received."""
+    return tuple(table.rename.get(name, name) for name in names)
+
+
+def as_received(table: SourceTable, pairs: Iterable[tuple[str, str]], path: str) -> dict[str, str]:
+    """How columns land, by their names in the relation; `pairs`: the name there, the name as received, from every file
+    of a batch. Those that are called alike everywhere land as they were received. Where two names as received differ in
+    letter case only, which a Parquet file cannot hold, all land under the relation's names."""
+    found: dict[str, tuple[str, set[str]]] = {}
+    for name, received in pairs:
+        found.setdefault(folded(name), (name, set()))[1].add(received)
+    back = {name: alike.pop() if len(alike) == 1 else name for name, alike in found.values()}
+    if len({folded(name) for name in back.values()}) == len(back):
+        return back
+    if taken := [name for name in back if name in table.rename]:
+        raise DataError(
+            f"columns differ in letter case only, and {taken[0]!r} is both an old and a new name under `rename:`",
+            code="COLUMN_TWICE",
+            location=Location(path),
+            hint="give one another new name; or all names: `skip: 1` and `header: [names]`",
+        )
+    return {name: name for name in back}
+
+
 def renamed(table: SourceTable, names: Sequence[str], path: str, line: int | None = None) -> tuple[str, ...]:
     """The table's names for a file's columns, in the file's order. Raises DataError for names that cannot stand."""
     where = Location(path, line)
-    result = tuple(table.rename.get(name, name) for name in names)
+    result = in_relation(table, names)
     seen: dict[str, str] = {}
     for position, (name, found) in enumerate(zip(result, names, strict=True), start=1):
         if not name.strip():

@@ -13,7 +13,7 @@ from penstock.domain.source import SourceTable
 from penstock.embedded.failure import translate
 from penstock.errors import DataError, DriverError, Location
 from penstock.quoting import identifier, literal
-from penstock.sources.files.naming import folded, renamed
+from penstock.sources.files.naming import as_received, folded, renamed
 
 if TYPE_CHECKING:
     from penstock.sources.files.intake import Ready
@@ -82,9 +82,12 @@ def count(connection: duckdb.DuckDBPyConnection, ready: Ready) -> int:
     return int(row[0]) if row else 0
 
 
-def select(connection: duckdb.DuckDBPyConnection, table: SourceTable, files: Sequence[Ready]) -> tuple[str, bool]:
-    """All rows of the files under the table's names; and whether that is one file exactly as it stands."""
-    scans, agreed, as_is = [], None, len(files) == 1
+def select(
+    connection: duckdb.DuckDBPyConnection, table: SourceTable, files: Sequence[Ready]
+) -> tuple[str, dict[str, str], bool]:
+    """All rows of the files under the table's names, what columns land as, by these; and whether that
+    is one file exactly as it stands."""
+    scans, agreed, pairs = [], None, list[tuple[str, str]]()
     for ready in files:
         own = columns(connection, ready)
         names = renamed(table, [column.name for column in own], ready.found.path)
@@ -99,7 +102,9 @@ def select(connection: duckdb.DuckDBPyConnection, table: SourceTable, files: Seq
                 location=Location(ready.found.path),
                 hint="write all files of a table alike; or make them tables of their own",
             )
-        as_is = as_is and names == tuple(column.name for column in own)
+        pairs += zip(names, (column.name for column in own), strict=True)
         wanted = ", ".join(f"{identifier(c.name)} AS {identifier(name)}" for c, name in zip(own, names, strict=True))
         scans.append(f"SELECT {wanted} FROM {scan(ready)}")
-    return " UNION ALL BY NAME ".join(scans), as_is
+    back = as_received(table, pairs, files[0].found.path)
+    whole = len(files) == 1 and all(back[name] == received for name, received in pairs)
+    return " UNION ALL BY NAME ".join(scans), back, whole

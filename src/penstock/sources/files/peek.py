@@ -10,7 +10,7 @@ from penstock.domain.source import SourceTable
 from penstock.sources.files import parquet
 from penstock.sources.files.intake import Ready, opened, steady
 from penstock.sources.files.listing import find, format_of
-from penstock.sources.files.naming import renamed
+from penstock.sources.files.naming import in_relation, renamed
 from penstock.sources.files.text import DELIMITED, column_names, csv_check
 
 _HEAD = 1 << 20
@@ -34,7 +34,8 @@ def columns(table: SourceTable, root: Path) -> tuple[Column, ...] | None:
                     break
         if check.first is None:
             return None
-        return tuple(Column(name, "VARCHAR") for name in column_names(table, kind, check.first, found.path))
+        received = column_names(table, kind, check.first, found.path)
+        return tuple(Column(name, "VARCHAR") for name in in_relation(table, received))
     if kind != "parquet" or compression != "none":
         return None
     from penstock.embedded.connection import connect

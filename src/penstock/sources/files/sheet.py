@@ -23,8 +23,9 @@ _FILE = re.compile(r"^  file = (.*)$", re.MULTILINE)
 @dataclass(frozen=True, slots=True)
 class Sheet:
     """One delimited text. `columns`: one name for each field, in order; an empty name is a field to leave out.
-    `origin` is the file it came from, for messages, `before` the lines of it that come before this text. `exact`: every
-    file of the table must have these columns (JSON objects may lack some)."""
+    `received`: the names as the file has them, without such fields. `origin` is the file it came from, for messages,
+    `before` the lines of it that come before this text. `exact`: every file of the table must have these columns (JSON
+    objects may lack some)."""
 
     path: Path
     columns: tuple[str, ...]
@@ -35,6 +36,7 @@ class Sheet:
     before: int = 0
     max_line: int = 2_000_000
     exact: bool = True
+    received: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[object, ...]:

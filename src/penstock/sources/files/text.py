@@ -11,7 +11,7 @@ from penstock.errors import DataError, Location
 from penstock.sources.files.csvcheck import CsvCheck
 from penstock.sources.files.intake import Ready
 from penstock.sources.files.listing import Found
-from penstock.sources.files.naming import folded, renamed
+from penstock.sources.files.naming import folded, in_relation, renamed
 from penstock.sources.files.sheet import Sheet
 
 DELIMITED = ("csv", "tsv")
@@ -52,7 +52,8 @@ def csv_check(table: SourceTable, found: Found, kind: str) -> CsvCheck:
 
 
 def column_names(table: SourceTable, kind: str, first: Sequence[str], path: str) -> tuple[str, ...]:
-    """The table's names for the fields of a delimited file, from its first record or the declaration."""
+    """The names of the fields of a delimited file as received: from its first record or the declaration. Raises
+    DataError for names that cannot stand."""
     form = dialect(table, kind)
     line = table.options["skip"] + 1
     if form.names is not None:
@@ -68,7 +69,8 @@ def column_names(table: SourceTable, kind: str, first: Sequence[str], path: str)
         names = tuple(first)
     else:
         names = tuple(f"column_{number}" for number in range(1, len(first) + 1))
-    return renamed(table, names, path, line)
+    renamed(table, names, path, line)
+    return names
 
 
 def sheets_of(table: SourceTable, ready: Ready, staging: Path) -> list[Sheet]:
@@ -77,11 +79,13 @@ def sheets_of(table: SourceTable, ready: Ready, staging: Path) -> list[Sheet]:
         if ready.first is None:
             return []
         form = dialect(table, ready.format)
+        names = column_names(table, ready.format, ready.first, ready.found.path)
         return [
             Sheet(
                 ready.path,
-                column_names(table, ready.format, ready.first, ready.found.path),
+                in_relation(table, names),
                 ready.found.path,
+                received=names,
                 delimiter=form.delimiter,
                 quote=form.quote,
                 header=form.header or ready.rewritten,
