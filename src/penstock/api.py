@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from penstock.commands.backfill import backfill
 from penstock.commands.check import check
 from penstock.commands.contract import ContractHistory, Promise, contract_list, contract_show
+from penstock.commands.drop import drop
 from penstock.commands.export import export
 from penstock.commands.history import history
 from penstock.commands.land import land
@@ -28,6 +29,7 @@ from penstock.commands.test import test
 from penstock.commands.validate import Validation, validate
 from penstock.commands.verify import verify
 from penstock.domain.check_result import Checked
+from penstock.domain.leftover import Dropped
 from penstock.domain.plan import Plan
 from penstock.domain.quality import QualityReport
 from penstock.domain.quarantined import Decision, Discard, Fixed, Quarantined, QuarantinedRow
@@ -254,6 +256,11 @@ class Project:
     def quarantine_log(self, relation: str | None = None) -> tuple[Decision, ...]:
         """Every fix and discard, with who, when and why."""
         return quarantine_log(self.where, relation, environment=self.environment)
+
+    def drop(self, *relations: str, everything: bool = False, wait: float = 0.0) -> Dropped:
+        """Drop relations that are in the warehouse and not in the project any more: those named, or `everything` of the
+        kind; with neither, only say what there is."""
+        return drop(self.where, relations, everything=everything, environment=self.environment, wait=wait)
 
     def query(self, sql: str, *, limit: int | None = None, wait: float = 10.0) -> Rows:
         """Unlike on the command line, all rows are given unless `limit` says otherwise."""

@@ -16,6 +16,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "export": ("penstock.cli.run:export", "Write the exports again from the serving layer."),
     "backfill": ("penstock.cli.backfill:backfill", "Make a range of time of a model anew, partition by partition."),
     "rebuild": ("penstock.cli.run:rebuild", "Make the whole warehouse anew from the landing alone."),
+    "drop": ("penstock.cli.drop:drop", "Drop what the project declares no more; alone, list it."),
     "verify": ("penstock.cli.verify:verify", "Recompute relations and compare; name the rows that differ."),
     "check": ("penstock.cli.check:check", "Evaluate checks over what is published; show rows that fail."),
     "contract": ("penstock.cli.contract:contract", "What relations promise; what a change would break."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from penstock import registry
@@ -18,6 +18,7 @@ from penstock.commands.signals import noted
 from penstock.commands.workspace import Workspace, utc_now
 from penstock.domain.event import StepFinished
 from penstock.domain.ledger import Ledger
+from penstock.domain.leftover import LEFT, told, written
 from penstock.domain.model import Model
 from penstock.domain.plan import BuildStep, ExportStep, LandStep, LoadStep, Plan, Step
 from penstock.domain.quality import Held
@@ -33,6 +34,7 @@ from penstock.executor.compiled import folder as compiled
 from penstock.executor.export import export
 from penstock.executor.forecast import Forecast
 from penstock.executor.land import land
+from penstock.executor.leftover import leftovers
 from penstock.executor.load import load
 from penstock.executor.prune import prune
 from penstock.executor.publish import Publishing
@@ -100,7 +102,9 @@ def planned(space: Workspace, request: Request) -> Plan:
             plan = _planned(space, request, observe(space, ledger, sources=request.sources))
             parameters, catalogue = space.parameters(request.now), Catalogue()
             compiler = Compiler(compiled(space.root), Reach(space.project, parameters), catalogue)
-            return Forecast(compiler, catalogue, session, ledger, parameters, request.refresh).of(plan)
+            plan = Forecast(compiler, catalogue, session, ledger, parameters, request.refresh).of(plan)
+            left = leftovers(space.project, ledger)
+            return replace(plan, notes=(told(left),)) if left else plan
         finally:
             warehouse.close()
     return _planned(space, request, observe(space, Ledger(), sources=request.sources))
@@ -178,6 +182,9 @@ def walk_in(space: Workspace, request: Request, warehouse: Warehouse, state: Sta
     report = _walk(space, request, plan, work, state, mirrored=mirrored)
     after = ledgers.read(session)
     measure(session, space.project, after, state)
+    left = written(leftovers(space.project, after))
+    if mirrored and left != (state.get(LEFT) or written(())):
+        state.put(LEFT, left)
     reach_of = Reach(space.project, work.parameters)
     if report.status in {Status.SUCCESS, Status.UNCHANGED}:
         prune(session, after, reach_of.followers, utc_now() - timedelta(seconds=space.environment.retention))

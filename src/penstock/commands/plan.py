@@ -35,4 +35,5 @@ def plan(
         selected=chosen(space, select, exclude),
         refresh=models(space.project, full_refresh),
     )
-    return replace(planned(space, request), notes=deprecations(space.project, request.now.date()))
+    found = planned(space, request)
+    return replace(found, notes=(*found.notes, *deprecations(space.project, request.now.date())))

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from penstock.commands.workspace import Workspace, open_workspace, utc_now
+from penstock.domain.leftover import LEFT, Leftover, read
 from penstock.domain.relation import RelationName
 from penstock.errors import Location
+
+NOT_DECLARED = "not in the project"
+"""The state of a relation that is in the warehouse all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,7 @@ def status(where: Path, *, environment: str | None = None, now: datetime | None 
     state = space.state()
     try:
         targets = {row["step"]: row for row in state.targets()}
+        left = read(state.get(LEFT))
     finally:
         state.close()
     moment = now or utc_now()
@@ -54,7 +59,15 @@ def status(where: Path, *, environment: str | None = None, now: datetime | None 
                 location,
             )
         )
+    declared = {each.relation for each in found}
+    found += [_left(each, moment) for each in left if declared.isdisjoint(each.relations)]
     return tuple(found)
+
+
+def _left(each: Leftover, now: datetime) -> RelationStatus:
+    changed = each.committed_at.replace(tzinfo=UTC)
+    age = (now - changed).total_seconds()
+    return RelationStatus(each.relation, each.kind, each.rows, None, changed, age, None, NOT_DECLARED, None)
 
 
 def _relations(space: Workspace) -> Iterator[tuple[RelationName, str, str, str | None, Location]]:
