@@ -11,13 +11,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from penstock.domain.number_text import FLOATS
+from penstock.domain.number_text import shape as shape_of
 from penstock.domain.relation import Column
 from penstock.domain.source import SourceColumn
 from penstock.quoting import identifier, literal
 
-INTEGERS = frozenset(
-    f"{sign}{size}" for sign in ("", "U") for size in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
-)
 ALIASES = {
     "INT": "INTEGER",
     "LONG": "BIGINT",
@@ -31,7 +30,6 @@ ALIASES = {
     "TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE",
 }
 _TYPE = re.compile(r"(?P<name>[A-Z0-9_ ]+?) ?(?:\( ?(?P<first>\d+) ?(?:, ?(?P<second>\d+) ?)?\))?(?P<lists>(?:\[\])*)")
-_DECIMAL = re.compile(r"DECIMAL\(\d+,(\d+)\)")
 _FIRST, _LAST = "0001-01-01", "9999-12-31"
 _DATE = r"\d{4}-\d{2}-\d{2}"
 _TIME = r"\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?"
@@ -111,16 +109,12 @@ def _reading(name: str, wanted: str, pattern: str | None) -> tuple[str, str, str
     if pattern is not None:
         return _by_format(name, wanted, pattern)
     same = f"CAST({value} AS VARCHAR) = {name}"
-    if wanted in INTEGERS:
-        return value, _fits(name, value, r"\s*[+-]?[0-9]+\s*"), same
-    if decimal := _DECIMAL.fullmatch(wanted):
-        scale = int(decimal[1])
-        number = rf"([0-9]+(\.[0-9]{{0,{scale}}}0*)?|\.[0-9]{{1,{scale}}}0*)" if scale else r"[0-9]+(\.0*)?"
-        return value, _fits(name, value, rf"\s*[+-]?{number}\s*"), same
-    if wanted in {"DOUBLE", "FLOAT"}:
-        number = _fits(name, value, r"\s*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
+    if number := shape_of(wanted):
+        fits = _fits(name, value, number)
+        if wanted not in FLOATS:
+            return value, fits, same
         small = f"({value} <> 0 OR regexp_full_match({name}, '[^1-9eE]*([eE].*)?'))"
-        return value, f"({number} AND isfinite({value}) AND {small})", None
+        return value, f"({fits} AND isfinite({value}) AND {small})", None
     if wanted == "BOOLEAN":
         return f"TRY_CAST(trim({name}) AS BOOLEAN)", f"(lower(trim({name})) IN ('true', 'false'))", None
     if shape := _SHAPES.get(wanted):
