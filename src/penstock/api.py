@@ -16,7 +16,7 @@ from penstock.commands.history import history
 from penstock.commands.land import land
 from penstock.commands.plan import plan
 from penstock.commands.quarantine import quarantine_list, quarantine_log, quarantine_show
-from penstock.commands.quarantine_discard import quarantine_discard
+from penstock.commands.quarantine_discard import quarantine_discard, quarantine_restore
 from penstock.commands.quarantine_fix import quarantine_fix
 from penstock.commands.quarantine_replay import quarantine_replay
 from penstock.commands.query import query
@@ -239,6 +239,20 @@ class Project:
     ) -> Discard:
         """Show and count these rows no more. Nothing is removed."""
         return quarantine_discard(
+            self.where, relation, rows, environment=self.environment, why=why, by=by, wait=wait, now=now
+        )
+
+    def quarantine_restore(
+        self,
+        relation: str,
+        *rows: str,
+        why: str,
+        by: str | None = None,
+        wait: float = 0.0,
+        now: datetime | None = None,
+    ) -> Discard:
+        """Undo a discard: show and count these rows again."""
+        return quarantine_restore(
             self.where, relation, rows, environment=self.environment, why=why, by=by, wait=wait, now=now
         )
 

@@ -154,10 +154,10 @@ class Landing(Protocol):
     def lock(self, locked_for: str, wait: float = 0.0) -> AbstractContextManager[None]: ...
 
     def discard(self, discard: Discard) -> None:
-        """Note for good that a person has discarded rows that were set apart."""
+        """Note for good that a person has discarded rows that were set apart, or taken that back."""
 
     def discards(self, relation: RelationName | None = None) -> tuple[Discard, ...]:
-        """What was discarded of one relation, or of all, in order."""
+        """What was discarded of one relation, or of all, and taken back, in order."""
 
     def stamp(self) -> str:
         """A cheap fingerprint of what is landed."""

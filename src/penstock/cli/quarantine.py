@@ -17,7 +17,7 @@ from penstock.cli.output import Table, cell, count, things, write, write_json, w
 @click.group(
     epilog=EXIT_CODES,
     context_settings={"help_option_names": ["-h", "--help"]},
-    subcommand_metavar="list|show|fix|discard|replay|log [OPTIONS] [ARGUMENTS]",
+    subcommand_metavar="list|show|fix|discard|restore|replay|log [OPTIONS] [ARGUMENTS]",
 )
 def quarantine() -> None:
     """Rows that were set apart because they do not pass: look at them, correct them, judge them again.
@@ -175,6 +175,31 @@ def discard(
         write_json(found)
     else:
         write(f"{found.relation}: discarded {things(len(found.rows), 'row')}: {', '.join(found.rows)}")
+    return 0
+
+
+@quarantine.command("restore", epilog=EXIT_CODES)
+@click.argument("relation", metavar="RELATION")
+@click.argument("rows", metavar="ID...", nargs=-1, required=True)
+@_decided
+@waiting(0)
+@common
+def restore(
+    where: Path, environment: str | None, relation: str, rows: tuple[str, ...], as_json: bool, **decided: Any
+) -> int:
+    """Undo a discard: show and count rows again. Both decisions stay in the log.
+
+    \b
+    Example:
+      penstock quarantine restore raw.orders 3f2a --why "it was a real order"
+    """
+    from penstock.commands.quarantine_discard import quarantine_restore
+
+    found = quarantine_restore(where, relation, rows, environment=environment, **decided)
+    if as_json:
+        write_json(found)
+    else:
+        write(f"{found.relation}: restored {things(len(found.rows), 'row')}: {', '.join(found.rows)}")
     return 0
 
 

@@ -22,6 +22,7 @@ from penstock.domain.leftover import LEFT, told, written
 from penstock.domain.model import Model
 from penstock.domain.plan import BuildStep, ExportStep, LandStep, LoadStep, Plan, Step
 from penstock.domain.quality import Held
+from penstock.domain.quarantined import hidden
 from penstock.domain.relation import RelationName
 from penstock.domain.run import RunReport, Status
 from penstock.errors import StateError
@@ -201,10 +202,9 @@ def walk_in(space: Workspace, request: Request, warehouse: Warehouse, state: Sta
 
 
 def _held(space: Workspace, session: Session, ledger: Ledger) -> Mapping[str, Held]:
-    discarded: dict[RelationName, list[str]] = {}
+    discarded: Mapping[RelationName, Collection[str]] = {}
     with suppress(StateError):  # a decision that is damaged is told to who asks for it; this run has ended
-        for each in space.landing.discards():
-            discarded.setdefault(each.relation, []).extend(each.rows)
+        discarded = hidden(space.landing.discards())
     return held(session, rules(space.project), ledger.existing, discarded)
 
 

@@ -13,7 +13,7 @@ from penstock.commands.reading import Result, reading
 from penstock.commands.workspace import Workspace, open_to_look
 from penstock.domain.batch import Correction, Manifest
 from penstock.domain.model import Model
-from penstock.domain.quarantined import Decision, Discard, Quarantined, QuarantinedRow, ReasonCount
+from penstock.domain.quarantined import Decision, Discard, Quarantined, QuarantinedRow, ReasonCount, hidden
 from penstock.domain.relation import RelationName
 from penstock.domain.source import SourceTable
 from penstock.errors import UsageError
@@ -29,7 +29,7 @@ def quarantine_list(
     is set apart are left out."""
     space = open_to_look(where, environment)
     wanted = _selected(space, select)
-    discards = discarded(space.landing.discards())
+    discards = hidden(space.landing.discards())
 
     def read(session: Session) -> tuple[Quarantined, ...]:
         found = []
@@ -56,14 +56,14 @@ def quarantine_show(
     space = open_to_look(where, environment)
     name = relation_of(space, relation)
     private = private_of(space, name)
-    known = discarded(space.landing.discards(name)).get(name, {})
-    hidden = () if discarded_too else tuple(known)
+    known = hidden(space.landing.discards(name)).get(name, {})
+    unseen = () if discarded_too else tuple(known)
 
     def read(session: Session) -> tuple[QuarantinedRow, ...]:
         table = stored.tables(session).get(name)
         if table is None:
             return ()
-        rows = stored.rows(session, name, table, limit=limit, reason=reason, hidden=hidden)
+        rows = stored.rows(session, name, table, limit=limit, reason=reason, hidden=unseen)
         return tuple(_shown(name, row, private, known.get(row["id"])) for row in rows)
 
     return _looked(space, "quarantine show", wait, read, ())
@@ -75,7 +75,7 @@ def quarantine_log(where: Path, relation: str | None = None, *, environment: str
     space = open_to_look(where, environment)
     name = None if relation is None else relation_of(space, relation)
     found: list[Decision] = [
-        Decision("discard", each.relation, each.rows, each.by, each.why, each.at)
+        Decision("restore" if each.restores else "discard", each.relation, each.rows, each.by, each.why, each.at)
         for each in space.landing.discards(name)
     ]
     for table in space.project.tables:
@@ -128,15 +128,6 @@ def private_of(space: Workspace, name: RelationName) -> tuple[str, ...] | None:
     if what is None or "pii" in map(str.lower, what.tags):
         return None
     return what.pii
-
-
-def discarded(found: Iterable[Discard]) -> dict[RelationName, dict[str, Discard]]:
-    """By relation and id, the first decision on each row."""
-    by_relation: dict[RelationName, dict[str, Discard]] = {}
-    for each in found:
-        for row in each.rows:
-            by_relation.setdefault(each.relation, {}).setdefault(row, each)
-    return by_relation
 
 
 def _selected(space: Workspace, select: Sequence[str]) -> Collection[RelationName] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -12,13 +12,28 @@ from penstock.domain.relation import RelationName
 
 @dataclass(frozen=True, slots=True)
 class Discard:
-    """A person said that rows need no further look. `rows`: their ids; `at`: UTC."""
+    """A person said that rows need no further look, or (`restores`) that they do after all. `rows`: their ids; `at`:
+    UTC."""
 
     relation: RelationName
     rows: tuple[str, ...]
     by: str
     why: str
     at: datetime
+    restores: bool = False
+
+
+def hidden(decisions: Iterable[Discard]) -> dict[RelationName, dict[str, Discard]]:
+    """By relation and id, the decision by which a row is discarded now. `decisions`: in the order they were made."""
+    found: dict[RelationName, dict[str, Discard]] = {}
+    for each in decisions:
+        rows = found.setdefault(each.relation, {})
+        for row in each.rows:
+            if each.restores:
+                rows.pop(row, None)
+            else:
+                rows.setdefault(row, each)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +80,10 @@ class QuarantinedRow:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A fix or a discard, with who, when (UTC) and why. `rows`: ids; `batch` (of a fix): the correction."""
+    """A fix, a discard or its undoing, with who, when (UTC) and why. `rows`: ids; `batch` (of a fix): the
+    correction."""
 
-    what: Literal["fix", "discard"]
+    what: Literal["fix", "discard", "restore"]
     relation: RelationName
     rows: tuple[str, ...]
     by: str

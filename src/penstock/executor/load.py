@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from penstock.domain.batch import Manifest
 from penstock.domain.check_result import CheckResult
 from penstock.domain.plan import LoadStep
+from penstock.domain.quarantined import hidden
 from penstock.domain.run import Status
 from penstock.domain.source import SourceTable
 from penstock.errors import StateError
@@ -80,7 +81,7 @@ def _is_new(batch: Manifest, work: Work) -> bool:
 
 
 def _discarded(table: SourceTable, work: Work) -> frozenset[str]:
-    return frozenset(row for discard in work.landing.discards(table.relation) for row in discard.rows)
+    return frozenset(hidden(work.landing.discards(table.relation)).get(table.relation, ()))
 
 
 def _load(step: LoadStep, batches: Sequence[Manifest], landed: Landed, work: Work, *, again: bool) -> _Loaded:

@@ -1,4 +1,4 @@
-"""Rows that a person has discarded: a file for each decision, beside the batches.
+"""Rows that a person has discarded, or taken back: a file for each decision, beside the batches.
 
     landing/quarantine.discarded/<layer.name>/000001.json
 
@@ -36,6 +36,8 @@ def write(root: Path, discard: Discard) -> None:
             "why": discard.why,
             "at": discard.at.astimezone(UTC).isoformat(timespec="microseconds"),
         }
+        if discard.restores:
+            fields["restores"] = True
         fields["digest"] = _digest(fields)
         aside = folder / f".{number:06d}"
         disk.write(aside, (json.dumps(fields, indent=2) + "\n").encode())
@@ -71,6 +73,7 @@ def _read(path: Path) -> Discard:
             str(fields["by"]),
             str(fields["why"]),
             datetime.fromisoformat(fields["at"]),
+            fields.get("restores") is True,
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise StateError(

@@ -210,6 +210,27 @@ def test_discarded_rows_stay_discarded(shop: Make) -> None:
     refused("DISCARD_DAMAGED", made.project.quarantine_list)
 
 
+def test_a_discard_is_undone_and_may_be_made_again(shop: Make) -> None:
+    made = shop(more=", quarantine: {max: 1}")
+    made.run("1,-5,ada", "2,2,bob")
+    row = made.id()
+    refused("NOT_DISCARDED", lambda: made.project.quarantine_restore("raw.t", row, why="x"))
+    made.project.quarantine_discard("raw.t", row, why="test data", by="Ada")
+    refused("WHY_MISSING", lambda: made.project.quarantine_restore("raw.t", row, why=" "))
+    refused("NOT_DISCARDED", lambda: made.project.quarantine_restore("raw.t", row, "ffff", why="x"))
+    assert made.held() == {}
+    made.project.quarantine_restore("raw.t", row[:5], why="it was real", by="Bo")
+    assert made.held() == {"1,-5,ada": ["positive(amount)"]}
+    assert made.project.quarantine_list()[0].discarded == 0
+    said = [(each.what, each.rows, each.by, each.why) for each in made.project.quarantine_log("raw.t")]
+    assert said[:2] == [("discard", (row,), "Ada", "test data"), ("restore", (row,), "Bo", "it was real")]
+    made.send("1,-5,ada", "2,-2,bob")
+    assert made.project.run().exit_code == 3, "it counts again: two are more than may be set apart"
+    made.project.quarantine_discard("raw.t", row, why="it was not")
+    made.run()
+    assert made.held() == {"2,-2,bob": ["positive(amount)"]}
+
+
 def test_too_many_halt_the_load_before_anything_is_seen(shop: Make) -> None:
     made = shop(more=", quarantine: {max: 20%}")
     made.run("1,5,ada", "2,5,bob", "3,5,cy", "4,5,di", "5,-5,eve")
