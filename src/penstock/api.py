@@ -267,9 +267,9 @@ class Project:
         """Judge again what is set apart, and load corrections. Sources are not asked."""
         return quarantine_replay(self.where, relation, environment=self.environment, emit=emit, wait=wait, now=now)
 
-    def quarantine_log(self, relation: str | None = None) -> tuple[Decision, ...]:
-        """Every fix and discard, with who, when and why."""
-        return quarantine_log(self.where, relation, environment=self.environment)
+    def quarantine_log(self, relation: str | None = None, *, wait: float = 10.0) -> tuple[Decision, ...]:
+        """Every fix, discard and restore, with who, when and why, and every row that has left by itself."""
+        return quarantine_log(self.where, relation, environment=self.environment, wait=wait)
 
     def drop(self, *relations: str, everything: bool = False, wait: float = 0.0) -> Dropped:
         """Drop relations that are in the warehouse and not in the project any more: those named, or `everything` of the

@@ -12,6 +12,7 @@ import click
 from penstock.cli.encode import plain
 from penstock.cli.options import EXIT_CODES, common, quiet, waiting
 from penstock.cli.output import Table, cell, count, things, write, write_json, write_table
+from penstock.domain.quarantined import Decision
 
 
 @click.group(
@@ -228,30 +229,41 @@ def replay(where: Path, environment: str | None, relation: str | None, wait: flo
 
 @quarantine.command("log", epilog=EXIT_CODES)
 @click.argument("relation", metavar="[RELATION]", required=False)
+@click.option("--limit", "-n", type=click.IntRange(min=0), help="Only the last so many.")
+@waiting(10)
 @common
-def log(where: Path, environment: str | None, relation: str | None, as_json: bool) -> int:
-    """Every fix and discard: who, when and why, the oldest first.
+def log(
+    where: Path, environment: str | None, relation: str | None, limit: int | None, wait: float, as_json: bool
+) -> int:
+    """Every fix, discard and restore: who, when and why; and every row that has left by itself, the oldest first.
 
     \b
     Examples:
       penstock quarantine log
-      penstock quarantine log raw.orders --json
+      penstock quarantine log raw.orders --limit 20 --json
     """
     from penstock.commands.quarantine import quarantine_log
 
-    found = quarantine_log(where, relation, environment=environment)
+    found = quarantine_log(where, relation, environment=environment, wait=wait)
+    found = found if limit is None else found[max(0, len(found) - limit) :]
     if as_json:
         write_json({"decisions": found})
         return 0
     rows = [
-        (_time(each.at), each.what, str(each.relation), ", ".join(each.rows), cell(each.by), cell(each.why))
+        (_time(each.at), each.what, str(each.relation), ", ".join(each.rows), cell(each.by or ""), cell(_why(each)))
         for each in found
     ]
     if rows:
         write_table(Table(("at", "what", "relation", "rows", "by", "why"), rows))
     else:
-        write("nothing has been decided yet")
+        write("nothing has been decided yet, and no row has left")
     return 0
+
+
+def _why(each: Decision) -> str:
+    if each.first_seen is None:
+        return each.why
+    return f"{each.why}; set apart since {_time(each.first_seen)}: {'; '.join(each.reasons)}"
 
 
 def _changes(sets: Sequence[str], nulls: Sequence[str]) -> dict[str, str | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from penstock.domain.quarantined import Decision, Discard, Quarantined, Quaranti
 from penstock.domain.relation import RelationName
 from penstock.domain.source import SourceTable
 from penstock.errors import UsageError
+from penstock.executor import departures
 from penstock.executor import set_apart as stored
 from penstock.ports import Session
 from penstock.sql.reason import FOUND, HIDDEN, is_private
@@ -69,9 +70,22 @@ def quarantine_show(
     return _looked(space, "quarantine show", wait, read, ())
 
 
-def quarantine_log(where: Path, relation: str | None = None, *, environment: str | None = None) -> tuple[Decision, ...]:
-    """Every fix and discard so far, with who, when and why, the oldest first. Read from the landing: needs no
-    warehouse."""
+CAUSES = {
+    "corrected": "corrected at the source",
+    "replaced": "the source says something else, which is set apart too",
+    "gone": "it is given no more",
+    "fixed": "a person corrected it",
+    "rules": "checks or types have changed",
+    "columns": "the columns have changed, and all rows were judged anew",
+}
+"""Why a row left its quarantine, in words."""
+
+
+def quarantine_log(
+    where: Path, relation: str | None = None, *, environment: str | None = None, wait: float = 10.0
+) -> tuple[Decision, ...]:
+    """Every fix, discard and restore so far, with who, when and why, and every row that has left its quarantine, the
+    oldest first. Decisions are read from the landing, what has left from the warehouse, where there is one."""
     space = open_to_look(where, environment)
     name = None if relation is None else relation_of(space, relation)
     found: list[Decision] = [
@@ -84,7 +98,25 @@ def quarantine_log(where: Path, relation: str | None = None, *, environment: str
         for batch in space.landing.batches(table.source, table.name):
             if batch.correction is not None:
                 found += [_fix(table, batch, batch.correction)]
-    return tuple(sorted(found, key=_when))
+    nothing: list[Mapping[str, Any]] = []
+    left = _looked(space, "quarantine log", wait, lambda session: departures.read(session, name), nothing)
+    return tuple(sorted([*found, *map(_left, left)], key=_when))
+
+
+def _left(row: Mapping[str, Any]) -> Decision:
+    return Decision(
+        "left",
+        RelationName.parse(row["relation"]),
+        (row["id"],),
+        None,
+        CAUSES.get(row["cause"], row["cause"]),
+        row["left_at"].replace(tzinfo=UTC),
+        row["batch"],
+        row["run"],
+        row["cause"],
+        tuple(row["reasons"]),
+        row["first_seen"].replace(tzinfo=UTC),
+    )
 
 
 def _when(decision: Decision) -> datetime:

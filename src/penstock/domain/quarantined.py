@@ -80,16 +80,21 @@ class QuarantinedRow:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A fix, a discard or its undoing, with who, when (UTC) and why. `rows`: ids; `batch` (of a fix): the
-    correction."""
+    """A fix, a discard or its undoing, with who, when (UTC) and why. `rows`: ids; `batch` (of a fix): the correction.
+    Or a row that has `left` by itself, in `run`: nobody decided that (`by` is None), `cause` and `why` say what
+    happened, `reasons` what was wrong with it since `first_seen`; `batch`: the one with which it left."""
 
-    what: Literal["fix", "discard", "restore"]
+    what: Literal["fix", "discard", "restore", "left"]
     relation: RelationName
     rows: tuple[str, ...]
-    by: str
+    by: str | None
     why: str
     at: datetime
     batch: str | None = None
+    run: str | None = None
+    cause: str | None = None
+    reasons: tuple[str, ...] = ()
+    first_seen: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ class Loading:
     these names; `widen`, before that, which columns it is about to be given. `readers` gives the models that read
     columns of these names. `aged`: whether a batch is older than the contract of its table. `retype` is told of a
     column that is about to be given another type. `landed`: all that is landed of the table.
-    `told` gets what came of the checks that set rows apart."""
+    `told` gets what came of the checks that set rows apart. `again`: the batch was loaded before."""
 
     session: Session
     run: str
@@ -69,6 +69,7 @@ class Loading:
     retype: Callable[[Column], None] = lambda column: None
     landed: Landed = field(default_factory=Landed)
     told: list[CheckResult] = field(default_factory=list)
+    again: bool = False
 
 
 def load_batch(table: SourceTable, batch: Manifest, data: str, loading: Loading, *, present: bool) -> Counts:
@@ -180,7 +181,7 @@ def _apply(
     session = loading.session
     counts, clean = _judge(coming, loading)
     rows_in = counts.rows_in
-    held.settle(coming, session, (loading.run, loading.now), held=not clean, received=received)
+    held.settle(coming, session, (loading.run, loading.now), held=not clean, received=received, again=loading.again)
     rows = history.source(coming, judged=not clean)
     good = rows_in - counts.quarantined - counts.duplicates
     if coming.table.effective:

@@ -12,6 +12,8 @@ from penstock.domain.check_result import CheckOutcome, CheckResult
 from penstock.domain.relation import Column
 from penstock.domain.source import SourceColumn, SourceTable
 from penstock.errors import DataError, UserError
+from penstock.executor import departures
+from penstock.materializations import departures as gone
 from penstock.materializations import entries
 from penstock.materializations import landed as landing
 from penstock.materializations.history import BATCH, Incoming
@@ -135,9 +137,12 @@ def _as_landed(table: SourceTable, batch: Manifest, data: str, found: Sequence[C
     return f"(SELECT {values} FROM {landing.scan(table, data, batch.columns, numbered=False)} LIMIT 1)"
 
 
-def settle(coming: Incoming, session: Session, run: tuple[object, object], *, held: bool, received: str) -> None:
+def settle(
+    coming: Incoming, session: Session, run: tuple[str, datetime], *, held: bool, received: str, again: bool = False
+) -> None:
     """Bring the entries of the table up to date with a batch. `held`: some of its rows were judged and are in BATCH.
-    `run`: the run and the time; `received`: SQL of the key of the row that a correction corrects."""
+    `run`: the run and the time; `received`: SQL of the key of the row that a correction corrects; `again`: the batch
+    was loaded before, and what left its quarantine with it was noted then."""
     anything = session.query(entries.anything(coming)).rows[0]
     if not held and not anything[0] and coming.corrects is None:
         return
@@ -145,6 +150,8 @@ def settle(coming: Incoming, session: Session, run: tuple[object, object], *, he
     if coming.corrects is not None and coming.table.key:
         for statement in entries.corrected(coming, received):
             session.execute(statement)
+    if not again and session.query(gone.anyone(coming, held)).rows:
+        departures.note(session, coming.table.relation, gone.of_batch(coming, held, run[0]), run[1])
     session.execute(entries.close(coming, held))
     session.execute(f"DROP TABLE {entries.SETTLED}")
     if held:

@@ -16,7 +16,7 @@ from penstock.domain.ledger import Commit, Ledger, RelationKind
 from penstock.domain.relation import RelationName
 from penstock.errors import InternalError, PenstockError, StateError
 from penstock.failpoint import reach
-from penstock.materializations import changelog, entries
+from penstock.materializations import changelog, departures, entries
 from penstock.ports import Session, Warehouse
 from penstock.quoting import identifier
 
@@ -39,6 +39,7 @@ _TABLES = (
     "run VARCHAR NOT NULL, exported_at TIMESTAMP NOT NULL)",
     f"quarantine ({entries.COLUMNS})",
     f"corrections ({entries.CORRECTION_COLUMNS})",
+    f"departures ({departures.COLUMNS})",
     "logs (relation VARCHAR NOT NULL, since BIGINT NOT NULL)",
     "measures (relation VARCHAR NOT NULL, name VARCHAR NOT NULL, figures VARCHAR NOT NULL, run VARCHAR NOT NULL, "
     "measured_at TIMESTAMP NOT NULL)",

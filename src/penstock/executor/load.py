@@ -17,12 +17,13 @@ from penstock.executor.agreed import agreed
 from penstock.executor.batch import Counts, Loading, load_batch
 from penstock.executor.changelog import TableLog
 from penstock.executor.contracting import read_by
+from penstock.executor.departures import note
 from penstock.executor.gate import gate
 from penstock.executor.held import Landed, merged
 from penstock.executor.ledger import Entry
 from penstock.executor.work import Outcome, Work, unchanged
 from penstock.failpoint import reach
-from penstock.materializations import history
+from penstock.materializations import departures, history
 from penstock.ports import Session
 from penstock.quoting import literal
 
@@ -91,12 +92,16 @@ def _load(step: LoadStep, batches: Sequence[Manifest], landed: Landed, work: Wor
     reach("load.before_transaction")
     with work.committer.transaction(session) as transaction:
         if again:
+            session.execute(departures.before(table.relation))
             _forget(step, batches, work, session)
         there = not again and (table.stored in work.ledger.existing or table.stored in work.committer.numbers)
         log = TableLog(work, session, transaction, table.stored)
         present, total = there, Counts()
         told: list[CheckResult] = []
+        judged = again
         for batch, data in zip(batches, files, strict=True):
+            if judged and batch.id not in work.ledger.loaded:
+                judged = _rules_moved(table, work, session)
             loading = Loading(
                 session,
                 work.run,
@@ -105,11 +110,14 @@ def _load(step: LoadStep, batches: Sequence[Manifest], landed: Landed, work: Wor
                 aged=lambda batch: _is_aged(table, batch, work),
                 landed=landed,
                 told=told,
+                again=judged,
             )
             if there:
                 loading = replace(loading, log=log.write, widen=log.widen, retype=log.retype)
             total.add(load_batch(table, batch, data, loading, present=present))
             present = True
+        if judged:
+            _rules_moved(table, work, session)
         reach("load.before_ledger")
         versions, rows = session.query(history.size(table)).rows[0]
         number = None
@@ -125,6 +133,15 @@ def _load(step: LoadStep, batches: Sequence[Manifest], landed: Landed, work: Wor
         reach("load.before_commit")
     reach("load.committed")
     return total, number, rows, checks
+
+
+def _rules_moved(table: SourceTable, work: Work, session: Session) -> bool:
+    """All that was loaded has been judged again: note which entries there are no more."""
+    now = work.now()
+    text = now.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
+    note(session, table.relation, departures.by_rules(text, work.run), now)
+    session.execute(f"DROP TABLE {departures.BEFORE}")
+    return False
 
 
 def _is_aged(table: SourceTable, batch: Manifest, work: Work) -> bool:

@@ -22,11 +22,12 @@ from penstock.domain.relation import Column, RelationName
 from penstock.errors import DataError, InternalError, UserError
 from penstock.executor import checking
 from penstock.executor.checking import SAMPLES, Checkable
+from penstock.executor.departures import note
 from penstock.executor.gate import naive
 from penstock.executor.ledger import Transaction
 from penstock.executor.work import Work
 from penstock.failpoint import reach
-from penstock.materializations import maintain, quarantine
+from penstock.materializations import departures, maintain, quarantine
 from penstock.materializations.quarantine import FAILED, HELD, Rule
 from penstock.ports import Session
 
@@ -76,8 +77,23 @@ def split(session: Session, model: Model, rows: str, found: Sequence[Column], co
 
 def forget(model: Model, work: Work, session: Session) -> None:
     """Take away what was set apart of a model that sets nothing apart any more: it is being made anew with all rows."""
-    if not rules(model.checks) and table_of(model.relation) in work.ledger.existing:
+    held = table_of(model.relation)
+    if not rules(model.checks) and held in work.ledger.existing:
+        _all_left(model, work, session, work.catalogue.columns(session, held) or (), "rules")
         session.execute(f"DROP TABLE IF EXISTS {maintain.name_of(table_of(model.relation))}")
+
+
+def _all_left(model: Model, work: Work, session: Session, known: Sequence[Column], cause: str) -> None:
+    """Note that all rows leave a quarantine with the columns `known`."""
+    ours = {column.name for column in META}
+    own, held = [column.name for column in known if column.name not in ours], maintain.name_of(table_of(model.relation))
+    if own and ours <= {column.name for column in known}:
+        statement = departures.of_all(model.relation, held, own, _text(work.now()), work.run, cause)
+        note(session, model.relation, statement, work.now())
+
+
+def _text(moment: datetime) -> str:
+    return naive(moment).isoformat(sep=" ", timespec="microseconds")
 
 
 class Apart:
@@ -90,6 +106,7 @@ class Apart:
         self._name = maintain.name_of(self.relation)
         self._fingerprint = fingerprint(model.checks)
         self._rules: list[Rule] = []
+        self._published = ""
         self._found: Sequence[Column] = ()
         self._judged = self._failing = 0
         self._partly = False
@@ -117,7 +134,7 @@ class Apart:
 
     def split(self, rows: str, found: Sequence[Column], count: int) -> None:
         """`rows`: a table of `count` rows as they should be, all of them or those that may differ."""
-        self._found = found
+        self._found, self._published = found, rows
         self._rules = compiled(self.model, found)
         self._failing = split(self._session, self.model, rows, found, self._rules)
         self._judged = count
@@ -127,6 +144,8 @@ class Apart:
         session, work = self._session, self._work
         known = work.catalogue.columns(session, self.relation)
         if known != quarantine.held_columns(self._found) or maintain.placeless(self._found):
+            if known is not None and known != quarantine.held_columns(self._found):
+                _all_left(self.model, work, session, known, "columns")
             session.execute(quarantine.table(self._name, self._found, entered=self._entered))
             self._transaction.on_commit(lambda: work.catalogue.changed(self.relation))
             self.came = self._failing
@@ -139,8 +158,7 @@ class Apart:
 
     @property
     def _entered(self) -> str:
-        now = naive(self._work.now()).isoformat(sep=" ", timespec="microseconds")
-        return quarantine.entering(now, self._work.run, self._fingerprint)
+        return quarantine.entering(_text(self._work.now()), self._work.run, self._fingerprint)
 
     def _replace(self, stamps: Sequence[str]) -> None:
         session = self._session
@@ -153,6 +171,17 @@ class Apart:
         self.gone, self.came = session.query(maintain.DIFFERENT).rows[0]
         if self.gone:
             session.execute(maintain.gone(before, compared, ignored, row))
+            left = departures.of_model(
+                self.model.relation,
+                self._name,
+                self._found,
+                _text(self._work.now()),
+                self._work.run,
+                key=self.model.key,
+                stamps=stamps,
+                published=self._published,
+            )
+            note(session, self.model.relation, left, self._work.now())
             session.execute(maintain.delete(self.relation))
         if self.came:
             session.execute(maintain.came(compared, ignored, FAILED))

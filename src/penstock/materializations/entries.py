@@ -81,14 +81,14 @@ def lapsed(batch: Incoming, matched: bool) -> str:
     still = f" AND id NOT IN (SELECT id FROM {CORRECTED})" if matched else ""
     if batch.full:
         return f"DELETE FROM {CORRECTIONS} WHERE {_of(batch)}{still}"
-    spoken = " UNION ALL ".join(f"({_spoken(batch, CORRECTIONS, key)})" for key in ("key", "target_key"))
+    spoken = " UNION ALL ".join(f"({spoken_of(batch, CORRECTIONS, key)})" for key in ("key", "target_key"))
     return f"DELETE FROM {CORRECTIONS} WHERE {_of(batch)}{still} AND id IN ({spoken})"
 
 
 # Entries
 
 
-def _spoken(batch: Incoming, table: str, key: str = "key") -> str:
+def spoken_of(batch: Incoming, table: str, key: str = "key") -> str:
     """A SELECT of the ids in `table` whose key the batch has a row of."""
     identity = told_apart(batch)
     given = ", ".join(f"{column.value} AS k{at}" for at, column in enumerate(identity))
@@ -105,7 +105,7 @@ def settled(batch: Incoming) -> str:
     if batch.full:
         select = f"SELECT id FROM {ENTRIES} WHERE {_of(batch)}"
     elif batch.table.key:
-        select = _spoken(batch, ENTRIES)
+        select = spoken_of(batch, ENTRIES)
     else:
         select = f"SELECT id FROM {ENTRIES} WHERE false"
     if batch.corrects is not None:

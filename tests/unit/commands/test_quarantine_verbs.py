@@ -89,7 +89,7 @@ def test_a_fix_holds_until_the_source_says_something_newer(shop: Make) -> None:
     made.run("1,5,ada", "2,-3,bob")
     assert made.rows() == [(1, 5, "ada"), (2, 9, "bob")], "42 was there by its correction alone"
     assert made.held() == {"2,-3,bob": ["positive(amount)"]}
-    log = made.project.quarantine_log()
+    log = [each for each in made.project.quarantine_log() if each.what != "left"]
     assert [(each.what, each.by, each.why) for each in log] == [("fix", "Ada", "asked")] * 2
     before = made.everything()
     assert made.project.rebuild().exit_code == 0
