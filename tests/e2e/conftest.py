@@ -2,10 +2,12 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +50,29 @@ class CommandLine:
         return found
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Callable[..., CommandLine]:
-    """`project()` is a fresh starter project, `project("shop")` the shop."""
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str | None, bool], Path]:
+    """An example's project, made once, run or not; to be copied, never changed."""
 
-    def make(example: str | None = None) -> CommandLine:
-        CommandLine(tmp_path)("init", "it", *(["--example", example] if example else []))
+    @cache
+    def make(example: str | None, run: bool) -> Path:
+        folder = tmp_path_factory.mktemp("made")
+        if run:
+            shutil.copytree(make(example, False), folder / "it")
+            CommandLine(folder / "it")("run", "-q")
+        else:
+            CommandLine(folder)("init", "it", *(["--example", example] if example else []))
+        return folder / "it"
+
+    return make
+
+
+@pytest.fixture
+def project(tmp_path: Path, made: Callable[[str | None, bool], Path]) -> Callable[..., CommandLine]:
+    """`project()` is a fresh starter project, `project("shop")` the shop; `run`: a first run is behind it."""
+
+    def make(example: str | None = None, *, run: bool = False) -> CommandLine:
+        shutil.copytree(made(example, run), tmp_path / "it")
         return CommandLine(tmp_path / "it")
 
     return make

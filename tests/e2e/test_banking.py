@@ -125,6 +125,12 @@ def bank(project: Callable[..., Any]) -> Bank:
     return Bank(project("banking"))
 
 
+@pytest.fixture
+def used(project: Callable[..., Any]) -> Bank:
+    """After its first run."""
+    return Bank(project("banking", run=True))
+
+
 def moved(before: dict[Any, Any], after: dict[Any, Any]) -> set[Any]:
     """Keys whose row is there before and after and has another calculated_at."""
     return {key for key in before.keys() & after.keys() if before[key][-1] != after[key][-1]}
@@ -168,24 +174,23 @@ def test_two_days(bank: Bank) -> None:
     assert 900001 in moved(first_profile, profile)
 
 
-def test_snapshots_by_both_strategies(bank: Bank) -> None:
-    bank.run()
-    shutil.copytree(bank.cli.cwd / "day2", bank.inbox, dirs_exist_ok=True)
-    bank.run()
-    balances = bank.cli.rows(
+def test_snapshots_by_both_strategies(used: Bank) -> None:
+    shutil.copytree(used.cli.cwd / "day2", used.inbox, dirs_exist_ok=True)
+    used.run()
+    balances = used.cli.rows(
         "SELECT balance_amount, valid_from, valid_to, is_current FROM snapshots.accounts WHERE account_id = 'H002' "
         "ORDER BY valid_from"
     )
     assert [(row["balance_amount"], row["is_current"]) for row in balances] == [(9999.99, False), (10000.0, True)]
     assert balances[0]["valid_to"] == balances[1]["valid_from"]
     assert balances[1]["valid_to"] is None
-    loans = bank.cli.rows(
+    loans = used.cli.rows(
         "SELECT has_loan_flag, valid_from, valid_to FROM snapshots.customers WHERE customer_id = 900001 "
         "ORDER BY valid_from"
     )
     assert [row["has_loan_flag"] for row in loans] == [False, True]
     assert loans[0]["valid_to"] == loans[1]["valid_from"]
-    closed = bank.cli.rows("SELECT valid_to, is_current FROM snapshots.accounts WHERE account_id = 'H016'")
+    closed = used.cli.rows("SELECT valid_to, is_current FROM snapshots.accounts WHERE account_id = 'H016'")
     assert [row["is_current"] for row in closed] == [False]
     assert closed[0]["valid_to"] is not None
 
@@ -226,20 +231,18 @@ def test_another_spelling_of_the_same_changes_no_mart(bank: Bank) -> None:
     assert bank.marts() == expected(bank.inbox)
 
 
-def test_the_second_day_needs_no_sql_parser(bank: Bank) -> None:
+def test_the_second_day_needs_no_sql_parser(used: Bank) -> None:
     """What a day's changes need is compiled the day before, when the parser was at hand."""
-    bank.run()
-    shutil.copytree(bank.cli.cwd / "day2", bank.inbox, dirs_exist_ok=True)
-    imported = bank.cli("run", PYTHONPROFILEIMPORTTIME="1").err
+    shutil.copytree(used.cli.cwd / "day2", used.inbox, dirs_exist_ok=True)
+    imported = used.cli("run", PYTHONPROFILEIMPORTTIME="1").err
     assert "penstock.executor.maintained" in imported
     assert "sqlglot" not in imported
-    assert bank.marts() == expected(bank.inbox)
+    assert used.marts() == expected(used.inbox)
 
 
-def test_exports(bank: Bank) -> None:
-    bank.run()
-    out = bank.cli.cwd / "data" / "dev" / "exports"
-    summary, profile = expected(bank.inbox)
+def test_exports(used: Bank) -> None:
+    out = used.cli.cwd / "data" / "dev" / "exports"
+    summary, profile = expected(used.inbox)
     for name, columns, wanted in (("account_summary", SUMMARY, summary), ("customer_profile", PROFILE, profile)):
         lines = read(out / f"{name}.csv")
         assert tuple(lines[0]) == columns
@@ -249,13 +252,12 @@ def test_exports(bank: Bank) -> None:
         assert {row[0]: row[1:-1] for row in found} == wanted
 
 
-def test_a_rebuild_gives_the_same(bank: Bank) -> None:
-    bank.run()
-    shutil.copytree(bank.cli.cwd / "day2", bank.inbox, dirs_exist_ok=True)
-    bank.run()
-    again = bank.cli("run", "--json").json
+def test_a_rebuild_gives_the_same(used: Bank) -> None:
+    shutil.copytree(used.cli.cwd / "day2", used.inbox, dirs_exist_ok=True)
+    used.run()
+    again = used.cli("run", "--json").json
     assert again["status"] == "unchanged"
-    warehouse = bank.cli.cwd / "data" / "dev" / "warehouse.duckdb"
+    warehouse = used.cli.cwd / "data" / "dev" / "warehouse.duckdb"
 
     def snapshots() -> list[list[tuple[object, ...]]]:
         with duckdb.connect(str(warehouse), read_only=True) as connection:
@@ -265,8 +267,8 @@ def test_a_rebuild_gives_the_same(bank: Bank) -> None:
     before = snapshots()
     assert any(not row[-1] for rows in before for row in rows), "no version has ended"
     warehouse.unlink()
-    bank.cli("rebuild")
-    assert bank.marts() == expected(bank.inbox)
+    used.cli("rebuild")
+    assert used.marts() == expected(used.inbox)
     assert snapshots() == before
 
 

@@ -68,6 +68,12 @@ def bank(project: Callable[..., Any]) -> Any:
     return project("banking")
 
 
+@pytest.fixture
+def used(project: Callable[..., Any]) -> Any:
+    """The bank after its first run."""
+    return project("banking", run=True)
+
+
 def theirs(cli: Any) -> None:
     """Have the files of somebody else in the inbox, and no others."""
     shutil.rmtree(cli.cwd / "inbox")
@@ -125,33 +131,30 @@ def test_the_files_of_somebody_else_give_what_they_should(bank: Any) -> None:
         assert accounting is None or accounting["adds_up"], relation
 
 
-def test_what_is_corrected_comes_back_by_itself(bank: Any) -> None:
-    bank("run")
-    shutil.copytree(bank.cwd / "day2", bank.cwd / "inbox", dirs_exist_ok=True)
-    bank("run")
+def test_what_is_corrected_comes_back_by_itself(used: Any) -> None:
+    shutil.copytree(used.cwd / "day2", used.cwd / "inbox", dirs_exist_ok=True)
+    used("run")
     left = {relation: dict(rows) for relation, rows in HELD["the example"].items()}
     del left["source.accounts"]["H005"], left["staging.customers"]["900004"]
-    assert held(bank) == left
-    assert bank.rows("SELECT * FROM marts.account_summary WHERE account_id = 'H005'")[0]["customer_id"] == 900004
+    assert held(used) == left
+    assert used.rows("SELECT * FROM marts.account_summary WHERE account_id = 'H005'")[0]["customer_id"] == 900004
 
 
-def test_what_somebody_corrects_here_is_published_and_stays_corrected(bank: Any) -> None:
-    bank("run")
-    shown = bank("quarantine", "show", "source.accounts", "--json").json["rows"]
+def test_what_somebody_corrects_here_is_published_and_stays_corrected(used: Any) -> None:
+    shown = used("quarantine", "show", "source.accounts", "--json").json["rows"]
     (row,) = [each["id"] for each in shown if "H006" in json.dumps(each)]
-    bank("quarantine", "fix", "source.accounts", row, "--set", "balance=2000.00", "--why", "asked the branch")
-    bank("run")
-    assert "H006" not in held(bank)["source.accounts"]
+    used("quarantine", "fix", "source.accounts", row, "--set", "balance=2000.00", "--why", "asked the branch")
+    used("run")
+    assert "H006" not in held(used)["source.accounts"]
     asked = "SELECT original_balance_amount AS balance FROM marts.account_summary WHERE account_id = 'H006'"
-    assert bank.rows(asked) == [{"balance": 2000}]
-    shutil.copytree(bank.cwd / "day2", bank.cwd / "inbox", dirs_exist_ok=True)
-    bank("run")
-    assert bank.rows(asked) == [{"balance": 2000}], "the bank sends it as it was, and it is not wrong again"
+    assert used.rows(asked) == [{"balance": 2000}]
+    shutil.copytree(used.cwd / "day2", used.cwd / "inbox", dirs_exist_ok=True)
+    used("run")
+    assert used.rows(asked) == [{"balance": 2000}], "the bank sends it as it was, and it is not wrong again"
 
 
-def test_more_than_forty_checks_over_five_layers(bank: Any) -> None:
-    bank("run")
-    told = report(bank)
+def test_more_than_forty_checks_over_five_layers(used: Any) -> None:
+    told = report(used)
     assert [layer["layer"] for layer in told["layers"]] == [
         "source", "staging", "snapshots", "intermediate", "marts",
     ]  # fmt: skip
@@ -164,39 +167,36 @@ def test_more_than_forty_checks_over_five_layers(bank: Any) -> None:
     assert all(layer["score"] == 100 for layer in told["layers"] if layer["layer"] in {"snapshots", "marts"})
     quarantined = {each["relation"]: each["quarantined"] for each in told["relations"] if each["quarantined"]}
     assert quarantined == {relation: len(rows) for relation, rows in HELD["the example"].items()}
-    page = (bank.cwd / "data/dev/reports/latest.html").read_text()
+    page = (used.cwd / "data/dev/reports/latest.html").read_text()
     assert "Tess Vogel" not in page, "a name of somebody is in the report"
 
 
-def test_a_file_that_was_cut_off_is_not_published(bank: Any) -> None:
-    bank("run")
-    before = bank.rows("FROM marts.account_summary ORDER BY account_id")
-    whole = (bank.cwd / "day2" / "accounts_20261118.csv").read_text().splitlines(keepends=True)
-    (bank.cwd / "inbox" / "accounts_20261118.csv").write_text("".join(whole[:20]))
-    done = bank("run", code=3)
+def test_a_file_that_was_cut_off_is_not_published(used: Any) -> None:
+    before = used.rows("FROM marts.account_summary ORDER BY account_id")
+    whole = (used.cwd / "day2" / "accounts_20261118.csv").read_text().splitlines(keepends=True)
+    (used.cwd / "inbox" / "accounts_20261118.csv").write_text("".join(whole[:20]))
+    done = used("run", code=3)
     assert "row_count" in done.out and "expected at most 50 % fewer" in done.out, done.out
-    assert bank.rows("FROM marts.account_summary ORDER BY account_id") == before
-    assert [each["test"] for each in report(bank)["failures"]] == ["row_count"]
+    assert used.rows("FROM marts.account_summary ORDER BY account_id") == before
+    assert [each["test"] for each in report(used)["failures"]] == ["row_count"]
 
 
-def test_when_half_of_it_is_wrong_nothing_is_published(bank: Any) -> None:
-    bank("run")
-    before = bank.rows("FROM marts.account_summary ORDER BY account_id")
-    text = (bank.cwd / "day2" / "accounts_20261118.csv").read_text()
-    (bank.cwd / "inbox" / "accounts_20261118.csv").write_text(
+def test_when_half_of_it_is_wrong_nothing_is_published(used: Any) -> None:
+    before = used.rows("FROM marts.account_summary ORDER BY account_id")
+    text = (used.cwd / "day2" / "accounts_20261118.csv").read_text()
+    (used.cwd / "inbox" / "accounts_20261118.csv").write_text(
         text.replace(",Savings", ",Gold").replace(",savings", ",")
     )
-    done = bank("run", code=3)
+    done = used("run", code=3)
     assert "QUARANTINE_LIMIT" in done.out, done.out
-    assert bank.rows("FROM marts.account_summary ORDER BY account_id") == before
-    assert [each["problems"][0]["code"] for each in report(bank)["errors"]] == ["QUARANTINE_LIMIT"]
+    assert used.rows("FROM marts.account_summary ORDER BY account_id") == before
+    assert [each["problems"][0]["code"] for each in report(used)["errors"]] == ["QUARANTINE_LIMIT"]
 
 
-def test_the_page_is_opened_in_the_browser_that_people_have(bank: Any, tmp_path: Path) -> None:
-    bank("run")
+def test_the_page_is_opened_in_the_browser_that_people_have(used: Any, tmp_path: Path) -> None:
     browser = tmp_path / "browser"
     browser.write_text(f'#!/bin/sh\necho "$1" > {tmp_path / "opened"}\n')
     browser.chmod(0o755)
-    bank("report", "--open", BROWSER=f"{browser} %s")
-    page = next((bank.cwd / "data/dev/reports").glob("2*.html"))
+    used("report", "--open", BROWSER=f"{browser} %s")
+    page = next((used.cwd / "data/dev/reports").glob("2*.html"))
     assert (tmp_path / "opened").read_text().strip() == page.as_uri()

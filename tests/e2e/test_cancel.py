@@ -77,8 +77,7 @@ def test_a_signal_stops_the_run_and_the_next_one_goes_on(project: Callable[..., 
 
 @SIGNALS
 def test_a_signal_stops_a_query(project: Callable[..., Any], number: signal.Signals) -> None:
-    cli = project()
-    cli("run")
+    cli = project(run=True)
     with started(cli.cwd, "query", HOURS, "--json") as process:
         until_busy(process, 3)
         process.send_signal(number)

@@ -15,6 +15,12 @@ def starter(project: Callable[..., Any]) -> Any:
     return project()
 
 
+@pytest.fixture
+def used(project: Callable[..., Any]) -> Any:
+    """The starter project after its first run."""
+    return project(run=True)
+
+
 def test_the_starter_runs_at_once(starter: Any) -> None:
     done = starter("run")
     assert "8 rows in = 7 published + 1 quarantined" in done.out
@@ -49,9 +55,8 @@ def test_the_starter_runs_at_once(starter: Any) -> None:
         ("schema", "--print"),
     ],
 )
-def test_json_is_one_document(starter: Any, arguments: tuple[str, ...]) -> None:
-    starter("run")
-    assert isinstance(json.loads(starter(*arguments, "--json").out), dict)
+def test_json_is_one_document(used: Any, arguments: tuple[str, ...]) -> None:
+    assert isinstance(json.loads(used(*arguments, "--json").out), dict)
 
 
 def test_verbs_work_below_the_project_and_from_elsewhere(starter: Any, tmp_path: Path) -> None:
@@ -111,39 +116,34 @@ def test_a_failed_step_skips_what_needs_it_and_the_next_run_goes_on(starter: Any
     assert steps["load:office.expenses"] == "unchanged"
 
 
-def test_an_environment_in_use_is_exit_4(starter: Any) -> None:
-    starter("run", "-q")
-    (starter.cwd / "inbox" / "expenses_more.csv").write_text(
-        "expense_id,spent_on,team,amount\n9,01.03.2026,Sales,5.00\n"
-    )
-    locks = sorted((starter.cwd / "data" / "dev").rglob("*.lock"))
+def test_an_environment_in_use_is_exit_4(used: Any) -> None:
+    (used.cwd / "inbox" / "expenses_more.csv").write_text("expense_id,spent_on,team,amount\n9,01.03.2026,Sales,5.00\n")
+    locks = sorted((used.cwd / "data" / "dev").rglob("*.lock"))
     assert locks
     with ExitStack() as stack:
         for path in locks:
             fcntl.flock(stack.enter_context(path.open("r+")), fcntl.LOCK_EX)
-        done = starter("run", code=4)
+        done = used("run", code=4)
     assert "[LOCKED]" in done.err
     assert "--wait" in done.err
-    starter("run")
+    used("run")
 
 
-def test_a_broken_file_is_told_and_nothing_is_landed(starter: Any) -> None:
-    starter("run", "-q")
-    (starter.cwd / "inbox" / "expenses_2.csv").write_text("expense_id,spent_on,team,amount\n9,01.03.2026,Sales\n")
-    done = starter("run", code=3)
+def test_a_broken_file_is_told_and_nothing_is_landed(used: Any) -> None:
+    (used.cwd / "inbox" / "expenses_2.csv").write_text("expense_id,spent_on,team,amount\n9,01.03.2026,Sales\n")
+    done = used("run", code=3)
     assert "expenses_2.csv" in done.out
     assert "fix:" in done.out
-    (starter.cwd / "inbox" / "expenses_2.csv").unlink()
-    starter("run")
+    (used.cwd / "inbox" / "expenses_2.csv").unlink()
+    used("run")
 
 
-def test_query_takes_stdin_and_only_reads(starter: Any) -> None:
-    starter("run", "-q")
-    assert starter("query", "-", "--csv", stdin="SELECT 7 AS n").out == "n\n7\n"
+def test_query_takes_stdin_and_only_reads(used: Any) -> None:
+    assert used("query", "-", "--csv", stdin="SELECT 7 AS n").out == "n\n7\n"
     for sql in ("DROP TABLE raw.expenses_history", "SELECT 1; SELECT 2", "SELEC", "COPY raw.expenses TO 'x.csv'"):
-        assert starter("query", sql, code=2).err.startswith("error:")
-    assert not (starter.cwd / "x.csv").exists()
-    assert starter("query", "FROM raw.expenses", "--limit", "2").err.count("there are more") == 1
+        assert used("query", sql, code=2).err.startswith("error:")
+    assert not (used.cwd / "x.csv").exists()
+    assert used("query", "FROM raw.expenses", "--limit", "2").err.count("there are more") == 1
 
 
 def test_init_never_overwrites(starter: Any) -> None:
