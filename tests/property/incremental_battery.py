@@ -46,6 +46,10 @@ QUERIES = {
     " (SELECT k, s FROM raw.a UNION ALL SELECT k, s FROM raw.b) AS x GROUP BY x.s",
     "asof": "SELECT a.id, b.v AS n FROM raw.a ASOF LEFT JOIN"
     " (SELECT k, v FROM raw.b GROUP BY k, v) AS b ON a.k = b.k AND a.v >= b.v",
+    "block of the best": "SELECT x.s, count(*) AS n FROM raw.a JOIN (SELECT k, s FROM raw.b"
+    " QUALIFY rank() OVER (PARTITION BY k ORDER BY v DESC) = 1) AS x ON a.k = x.k GROUP BY x.s",
+    "qualify": "SELECT k, s, v FROM raw.b QUALIFY rank() OVER (PARTITION BY k ORDER BY v DESC) = 1",
+    "stamp": "SELECT a.s, count(*) AS n, random() AS stamp FROM raw.a GROUP BY a.s",
     "limit": "SELECT s, sum(v) AS n FROM raw.b GROUP BY s ORDER BY n DESC, s LIMIT 2",
 }
 
@@ -59,6 +63,7 @@ def _history() -> list[State]:
         (A, [*B, (9, "p", 5)]),  # the first partner
         (A, [*B, (9, "p", 5), (None, "n", 12)]),  # NULL where it is looked for
         (A, B),  # both leave again
+        (A, [*B, (3, "m", 6)]),  # between two that were next to each other
         (A, B[:-1]),  # one of two
         (A, B[:-2]),  # the last partner
         (A[:-1], B[:-2]),

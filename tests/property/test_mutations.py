@@ -160,6 +160,28 @@ def only_the_left_of_a_block(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(states.States, "_changed", left)
 
 
+def what_comes_between_is_not_looked_for(patch: pytest.MonkeyPatch) -> None:
+    whole = terms._part
+
+    def part(source: Any, versions: Any, **given: Any) -> Any:
+        found = whole(source, versions, **given)
+        return replace(found, kind="anti") if source.kind == "asof left" and given["changed"] else found
+
+    patch.setattr(terms, "_part", part)
+
+
+def rows_are_chosen_before_windows(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(restrict, "_may_go_below", lambda value, select: True)
+
+
+def stamps_are_like_other_columns(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(program, "stamps", lambda node: frozenset())
+
+
+def every_window_column_is_a_unit(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(units, "all_windows", lambda select: [])
+
+
 @pytest.mark.parametrize(
     ("broken", "name"),
     [
@@ -186,7 +208,12 @@ def only_the_left_of_a_block(patch: pytest.MonkeyPatch) -> None:
         (before_forgets_what_went, "grouped by a count"),
         (before_keeps_what_came, "grouped by a count"),
         (only_the_left_of_a_union, "union"),
+        (only_the_left_of_a_union, "except"),
         (only_the_left_of_a_block, "block of a union"),
+        (what_comes_between_is_not_looked_for, "asof"),
+        (rows_are_chosen_before_windows, "block of the best"),
+        (every_window_column_is_a_unit, "qualify"),
+        (stamps_are_like_other_columns, "stamp"),
     ],
 )
 def test_a_broken_rule_is_found(
