@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,16 +71,17 @@ def _check(space: Workspace, session: Session, wanted: Sequence[Model | SourceTa
         if what.relation not in ledger.existing:
             missing.append(what.relation)
             continue
-        try:
-            results += _results(space, session, what, ledger, now)
-        except DataError as error:  # the others are evaluated all the same
-            problems += error.problems
+        found, wrong = _results(space, session, what, ledger, now)
+        results += found
+        problems += wrong
     return Checked(space.environment.name, ledger.last, tuple(results), tuple(missing), tuple(problems))
 
 
 def _results(
     space: Workspace, session: Session, what: Model | SourceTable, ledger: Ledger, now: datetime
-) -> Sequence[CheckResult]:
+) -> tuple[Sequence[CheckResult], Sequence[Problem]]:
+    """What comes of the checks of one relation. Where one cannot be evaluated, each is asked alone: the others are
+    evaluated all the same."""
     from penstock.checks.kind import Subject
     from penstock.executor import checking
     from penstock.executor.gate import naive
@@ -92,4 +94,15 @@ def _results(
     past = checking.past(session, of, naive(now), but=commit.run if commit else None) if kept else {}
     columns = session.describe(f"SELECT * FROM {table}")
     subject = Subject(what.relation, table, table, columns, naive(now), past)
-    return checking.evaluate(session, of, subject, space.parameters(now), space.root)
+    parameters = space.parameters(now)
+    try:
+        return checking.evaluate(session, of, subject, parameters, space.root), ()
+    except DataError:
+        results: list[CheckResult] = []
+        problems: list[Problem] = []
+        for check in of.checks:
+            try:
+                results += checking.evaluate(session, replace(of, checks=(check,)), subject, parameters, space.root)
+            except DataError as error:
+                problems += error.problems
+        return results, problems

@@ -52,6 +52,7 @@ tbody th { font-weight: 500; position: sticky; left: 0; background: var(--ground
 .nowrap { white-space: nowrap; }
 tbody th code { white-space: nowrap; }
 article table { width: auto; }
+caption { white-space: nowrap; }
 .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .good { background: var(--good-ground); color: var(--good); }
 .fair { background: var(--fair-ground); color: var(--fair); }
@@ -67,6 +68,7 @@ details .scroll { padding: 0 .8rem; }
 footer { margin: 2rem 0 0; font-size: .85rem; border-top: 1px solid var(--line); }
 @media print { body { font-size: .8rem; max-width: none; padding: 0; }
   tr, .broken, .tiles div { break-inside: avoid; } h2, h3, caption, summary { break-after: avoid; }
+  table { font-size: .7rem; } th, td { padding: .25rem .35rem; } thead th, .nowrap { white-space: normal; }
   .skip { display: none; } .scroll { overflow: visible; } tbody th { position: static; }
   details::details-content { content-visibility: visible; display: block; block-size: auto; } }
 """

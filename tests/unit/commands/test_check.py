@@ -147,3 +147,18 @@ def test_nothing_to_check(folder: Any, capsys: pytest.CaptureFixture[str]) -> No
     folder.run()
     assert run(["check", "--project", str(folder.root)]) == 0
     assert capsys.readouterr().out == "nothing to check: no model and no source table has checks\n"
+
+
+def test_one_that_cannot_be_evaluated_hides_no_other(life: Any) -> None:
+    life.project.run()
+    life.write(
+        "models/stg/m.sql",
+        "/*---\nchecks:\n- not_null: id\n- {expression: {expression: CAST(region AS INTEGER) > 0, name: no number}}\n"
+        "- {row_count: {min: 9}}\n---*/\nSELECT id, region, amount FROM raw.orders\n",
+    )
+    found = life.project.check("stg.m")
+    assert {each.name: each.outcome for each in found.results} == {
+        "not_null(id)": CheckOutcome.PASSED,
+        "row_count": CheckOutcome.FAILED,
+    }
+    assert ["the check no number cannot be evaluated" in each.message for each in found.problems] == [True]
