@@ -10,7 +10,7 @@ import click
 
 from penstock.cli.options import EXIT_CODES, common, selection, waiting
 from penstock.cli.output import note, style, write, write_json
-from penstock.domain.maintenance import counted
+from penstock.domain.maintenance import counted, listed
 from penstock.domain.plan import BuildStep, ExportStep, LandStep, LoadStep, Plan, Step
 
 GROUPS = ("land", "load", "build", "export")
@@ -89,7 +89,10 @@ def described(step: Step) -> dict[str, Any]:
 
 def _how(step: BuildStep) -> str:
     """`auto, maintained by (region), 3 units affected`, or why it is rebuilt, where that is known."""
-    found = step.maintenance
+    found, strategy = step.maintenance, step.model.strategy
+    if step.model.language == "python" and strategy.partial:
+        parts = f"groups of {listed(strategy.group)}" if strategy.group else "rows"
+        return f"python, called with the {parts} that changed"
     if found is None:
         return step.materialization
     if found.reason:

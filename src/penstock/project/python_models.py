@@ -11,7 +11,7 @@ from penstock.project.contracts import of_model as contract_of
 from penstock.project.models import places
 from penstock.project.pieces import Mention, ModelPiece
 from penstock.project.problems import Problems
-from penstock.project.python_file import python_file
+from penstock.project.python_file import PythonFile, python_file
 from penstock.project.schema import PythonFrontMatter
 from penstock.project.strategies import of_python
 from penstock.project.tolerances import tolerance
@@ -45,12 +45,11 @@ def python_model(
     if document is None or spec is None or function is None:
         return None
     _arity(function, len(spec.reads), path, problems)
-    code = text.replace(file.docstring, "", 1)
     return ModelPiece(
         relation=relation,
         language="python",
         location=Location(path, function.lineno),
-        definition=fingerprint(["python", code, *spec.reads]),
+        definition=fingerprint(["python", _code(file, text), *spec.reads]),
         line=function.lineno,
         mentions=_mentions(spec.reads, document),
         outputs=tuple(spec.columns),
@@ -68,6 +67,15 @@ def python_model(
         max_quarantined=tolerance(spec.quarantine.max) if spec.quarantine else None,
         publish_group=spec.publish_group,
     )
+
+
+def _code(file: PythonFile, text: str) -> str:
+    """The program without front matter, comments and layout: these make no other model."""
+    body = file.tree.body[1:] if file.docstring else file.tree.body
+    try:
+        return ast.unparse(ast.Module(body=body, type_ignores=[]))
+    except RecursionError:
+        return text.replace(file.docstring, "", 1)
 
 
 def _mentions(reads: list[str], document: Document) -> tuple[Mention, ...]:

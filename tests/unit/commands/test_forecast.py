@@ -90,3 +90,14 @@ def test_the_plan_says_whether_a_merge_can_follow(folder: Any) -> None:
         "build:stg.by_id": "rebuilt: its units cut through its key",
     }
     assert forecast(folder, "stg.by_region") == (1, None)
+
+
+def test_the_plan_says_what_a_python_model_is_called_with(folder: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, matter in {"rows": "map: true\nkey: id", "groups": "group: [region]", "all": "owner: ann"}.items():
+        head = f'"""---\nreads: [raw.orders]\n{matter}\ncolumns: [id, region]\n---"""\n'
+        folder.write(f"models/stg/by_{name}.py", f"{head}def model(orders):\n    return orders\n")
+    assert main(["plan", "--project", str(folder.root)]) == 0
+    said = capsys.readouterr().out
+    assert "python, called with the rows that changed; not built yet" in said
+    assert "python, called with the groups of (region) that changed; not built yet" in said
+    assert "rebuild; not built yet" in said

@@ -272,6 +272,9 @@ def test_a_python_models_fingerprint_follows_its_text(write: Write) -> None:
 
     one = fingerprint(text)
     assert fingerprint(text.replace("owner: science", "owner: sales\ndescription: other")) == one
+    assert (
+        fingerprint(text.replace("def model(orders):", "# a comment\n\n\ndef model( orders ):  # and one more")) == one
+    )
     assert fingerprint(text.replace("score(orders)", "rank(orders)")) != one
     assert fingerprint(text.replace("[order_id, score]", "[order_id, rank]")) != one
 
