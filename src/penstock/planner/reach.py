@@ -147,13 +147,14 @@ class Reach:
     def times(self, model: Model) -> set[str]:
         """The parameters that are times and which a model or a view it reads uses. The clock counts as one: it moves
         with every run, too."""
-        used = {name for each in self._texts(model) for name in each.parameters if name in TIMES}
-        return used | {"run_ts"} if self.asks_clock(model) else used
+        read = self._texts(model)
+        used = {name for each in read for name in each.parameters if name in TIMES}
+        return used | {"run_ts"} if _tells_time(read) else used
 
     def asks_clock(self, model: Model) -> bool:
         """Whether a model or a view it reads calls a function that tells the time; the name of one in a text counts,
         which costs a look at it."""
-        return any(_CLOCK.search(each.sql) for each in self._texts(model))
+        return _tells_time(self._texts(model))
 
     def _texts(self, model: Model) -> list[Model]:
         return [each for each in (model, *self.views(model).values()) if isinstance(each, Model)]
@@ -172,3 +173,7 @@ class Reach:
             known = (model.fingerprint, self.materialization(model), *values, *views)
             self._definitions[model.relation, timeless] = known
         return known
+
+
+def _tells_time(read: Iterable[Model]) -> bool:
+    return any(_CLOCK.search(each.sql) for each in read)
