@@ -41,6 +41,7 @@ from penstock.ports import Emit
 
 if TYPE_CHECKING:  # whoever runs needs no parser
     from penstock.commands.contract_diff import ContractDiff
+    from penstock.commands.schema import SchemaReport
 
 
 class Project:
@@ -53,6 +54,19 @@ class Project:
     def __init__(self, where: str | Path = ".", environment: str | None = None) -> None:
         self.where = Path(where)
         self.environment = environment
+
+    @classmethod
+    def init(cls, directory: str | Path, *, example: str | None = None) -> Project:
+        """Make a new project that runs at once (an example: `shop`, `banking`) in a folder. Never overwrites a file."""
+        from penstock.commands.init import init
+
+        return cls(init(Path(directory), example=example).directory)
+
+    def schema(self) -> SchemaReport:
+        """Write the JSON Schemas of the project's YAML files to `.schema/`."""
+        from penstock.commands.schema import schema
+
+        return schema(self.where)
 
     def run(
         self,

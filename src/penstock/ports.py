@@ -188,6 +188,9 @@ class Exporter(Protocol):
 
     def options_schema(self) -> Mapping[str, Any]: ...
 
+    def columns(self, options: Mapping[str, Any]) -> Sequence[str]:
+        """The columns of the relation that the options (as `options` gives them) speak of."""
+
     def write(self, request: ExportRequest) -> int:
         """Write the whole export to `request.target`. Returns the rows written."""
 

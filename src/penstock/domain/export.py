@@ -15,7 +15,7 @@ class Export:
     """`relations` written as `format` to `path`, which is relative to the environment's export folder.
 
     All formats but `duckdb` take exactly one relation. `columns` picks and orders columns (empty: all of them),
-    `order_by` sorts rows. `options` belong to the format's plug-in.
+    `order_by` sorts rows. `options` belong to the format's plug-in, `uses` are the columns they speak of.
     """
 
     name: str
@@ -30,3 +30,4 @@ class Export:
     tags: tuple[str, ...] = ()
     description: str = ""
     fingerprint: str = ""
+    uses: tuple[str, ...] = ()

@@ -82,6 +82,9 @@ def _meaning(error: duckdb.Error, text: str) -> PenstockError:
     if isinstance(error, duckdb.ConversionException):
         hint = "TRY_CAST gives NULL where a cast would fail; or keep such rows out with WHERE"
         return UserError(_first_line(text), code="SQL_FAILED", hint=hint)
+    if "read-only mode" in text or "configuration has been locked" in text:
+        hint = "this only reads: what is to change is changed in a model or at a source"
+        return UserError(_first_line(text), code="SQL_FAILED", hint=hint)
     return UserError(_first_line(text), code="SQL_FAILED")
 
 

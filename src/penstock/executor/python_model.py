@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 import traceback
 from collections.abc import Callable, Collection
 from contextlib import ExitStack
@@ -11,7 +13,7 @@ from typing import Any
 
 from penstock.domain.model import Model
 from penstock.domain.relation import RelationName
-from penstock.errors import DataError, Location, UserError
+from penstock.errors import DataError, Location, PenstockError, UserError
 from penstock.ports import ArrowStream, Session
 from penstock.quoting import columns, qualified
 
@@ -37,6 +39,7 @@ def call(
     to it. Raises UserError when the file cannot be imported, the function raises, or
     the result is not Arrow.
     """
+    resources.push(lambda kind, error, trace: _while_read(model, root, error))
     function = _function(model, root)
     streams = [] if first is None else [first]
     for relation in model.reads[len(streams) :]:
@@ -81,8 +84,30 @@ def _told(model: Model, root: Path, work: Callable[[], Any]) -> Any:
             f"{model.relation}: {type(error).__name__}: {error}",
             code="PYTHON_MODEL_FAILED",
             location=Location(model.location.path, lines[-1] if lines else None),
-            hint="the table was left as it was; mend the function and run again",
+            hint=_hint(error),
         ) from error
+
+
+def _while_read(model: Model, root: Path, error: BaseException | None) -> None:
+    """What a stream raises while its rows are taken comes by way of the engine, as text."""
+    if not isinstance(error, PenstockError) or "Python exception: Traceback" not in error.problem.message:
+        return
+    _, _, trace = error.problem.message.partition("Python exception: ")
+    own = re.escape(str(root / model.location.path))
+    lines = re.findall(rf'File "{own}", line ([0-9]+)', trace)
+    raised = re.findall(r"(?:^| )((?:[A-Za-z_]\w*\.)*[A-Z]\w*: .*?)$", trace.rpartition(", in ")[2])
+    raise UserError(
+        f"{model.relation}: {raised[0] if raised else 'the stream that model() returned failed'}",
+        code="PYTHON_MODEL_FAILED",
+        location=Location(model.location.path, int(lines[-1]) if lines else None),
+        hint="the table was left as it was; mend the function and run again",
+    ) from error
+
+
+def _hint(error: BaseException) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        return f"install {error.name} where penstock is installed ({sys.executable})"
+    return "the table was left as it was; mend the function and run again"
 
 
 def check_columns(model: Model, session: Session) -> str:

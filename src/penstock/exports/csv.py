@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -78,6 +78,9 @@ class CsvExporter:
 
     def options_schema(self) -> Mapping[str, Any]:
         return CsvOptions.model_json_schema()
+
+    def columns(self, options: Mapping[str, Any]) -> Sequence[str]:
+        return ()
 
     def write(self, request: ExportRequest) -> int:
         export = request.export

@@ -27,6 +27,9 @@ class DuckdbExporter:
     def options_schema(self) -> Mapping[str, Any]:
         return DuckdbOptions.model_json_schema()
 
+    def columns(self, options: Mapping[str, Any]) -> Sequence[str]:
+        return ()
+
     def write(self, request: ExportRequest) -> int:
         """All tables are written in one transaction, so that they show one state of the warehouse."""
         checked(DuckdbOptions, request.export)

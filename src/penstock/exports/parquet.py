@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import Field
@@ -37,6 +37,9 @@ class ParquetExporter:
 
     def options_schema(self) -> Mapping[str, Any]:
         return ParquetOptions.model_json_schema()
+
+    def columns(self, options: Mapping[str, Any]) -> Sequence[str]:
+        return tuple(options["partition_by"])
 
     def write(self, request: ExportRequest) -> int:
         export = request.export

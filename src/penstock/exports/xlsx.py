@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -86,6 +86,11 @@ class XlsxExporter:
 
     def options_schema(self) -> Mapping[str, Any]:
         return XlsxOptions.model_json_schema()
+
+    def columns(self, options: Mapping[str, Any]) -> Sequence[str]:
+        pivot = options["pivot"] or {"rows": [], "columns": None, "values": {}}
+        across = (pivot["columns"],) if pivot["columns"] else ()
+        return (*(options["totals"] or ()), *options["formats"], *pivot["rows"], *across, *pivot["values"])
 
     def write(self, request: ExportRequest) -> int:
         """Both sheets are read in one transaction, so that they show one state of the warehouse."""

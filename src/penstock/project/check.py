@@ -248,7 +248,7 @@ def _exports(declared: Declared, problems: Problems) -> None:
                     break
             paths.setdefault(path, (export.name, place))
             given = outputs.get(export.relations[0]) if len(export.relations) == 1 else None
-            for column in (*export.columns, *export.order_by) if given else ():
+            for column in dict.fromkeys((*export.columns, *export.order_by, *export.uses)) if given else ():
                 if column.lower() not in map(str.lower, given or ()):
                     problems.add(
                         "UNKNOWN_COLUMN",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
+from penstock import registry
 from penstock.domain.export import Export
 from penstock.domain.relation import RelationName
 from penstock.errors import Location
@@ -65,6 +66,7 @@ def exports(text: str, path: str, problems: Problems) -> ExportPiece | None:
                 tags=tuple(each.tags),
                 description=each.description,
                 fingerprint=_fingerprint(each, options or {}),
+                uses=tuple(dict.fromkeys(registry.export(each.format).columns(options))) if options else (),
             )
         )
     return ExportPiece(tuple(found), tuple(mentions), places)
@@ -119,7 +121,7 @@ def _path(text: str, document: Document, path: Path, problems: Problems) -> None
         or (len(text) > 1 and text[1] == ":")
         or any(ord(sign) < 32 for sign in text)
         or any(part.startswith(".") for part in parts)
-        or not parts
+        or not {"", "."}.isdisjoint(text.split("/"))
         or len(text) > 200
     )
     if wrong:
@@ -127,7 +129,7 @@ def _path(text: str, document: Document, path: Path, problems: Problems) -> None
             "EXPORT_PATH",
             f"expected a path below the exports folder, found {text!r}",
             document.at(*path),
-            "write a file name, or folder/name, without `..`, a leading `/` or a hidden name",
+            "write a file name, or folder/name, without `..`, a `/` at an end or a hidden name",
         )
 
 

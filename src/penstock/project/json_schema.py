@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from penstock import registry
 from penstock.domain.layer import PRESETS
 from penstock.project import check_schema, contract_schema, unit_schema
+from penstock.project.names import NAME
 from penstock.project.schema import ExportSpec, ExportsSpec, ProjectSpec, SourceSpec, SqlFrontMatter, TableSpec
 
 _DRAFT = "http://json-schema.org/draft-07/schema#"
@@ -66,7 +67,11 @@ def _source() -> Schema:
         case: Schema = {"properties": {"connector": {"const": kind}}}
         if kind != "files":  # an absent connector means files
             case["required"] = ["connector"]
-        tables = {"type": "object", "additionalProperties": {"$ref": f"#/$defs/{kind}_table"}}
+        tables = {
+            "type": "object",
+            "propertyNames": {"pattern": f"^{NAME.pattern}$"},
+            "additionalProperties": {"$ref": f"#/$defs/{kind}_table"},
+        }
         cases.append({"if": case, "then": {"properties": {"tables": tables}}})
     schema["properties"]["connector"] = {"enum": list(registry.kinds("source")), "default": "files"}
     schema["properties"]["tables"] = {"type": "object", "minProperties": 1}

@@ -8,6 +8,15 @@ from difflib import get_close_matches
 
 from penstock.errors import Location, PenstockError, Problem, ProjectError
 
+_OFTEN = {
+    "datetime": "timestamp", "datetime64": "timestamp", "int64": "bigint", "int32": "integer", "int8": "bigint",
+    "long": "bigint", "float64": "double", "number": "decimal", "money": "decimal", "str": "varchar",
+    "string": "varchar", "nvarchar": "varchar", "object": "varchar", "table": "rebuild", "incremental": "auto",
+    "snapshot": "history",
+    "ephemeral": "view", "excel": "xlsx", "xls": "xlsx", "jsonl": "ndjson", "upsert": "merge",
+}  # fmt: skip
+"""What people write who come from elsewhere, and what it is called here."""
+
 
 class Problems:
     """The problems found so far."""
@@ -68,5 +77,7 @@ def closest(word: str, known: Iterable[str]) -> str | None:
 
 def did_you_mean(word: str, known: Iterable[str], otherwise: str) -> str:
     """A hint: the closest of `known`, or `otherwise`."""
-    match = closest(word, known)
+    known = tuple(known)
+    often = _OFTEN.get(word.strip().lower())
+    match = often if often in known else closest(word, known)
     return f"did you mean {match!r}?" if match else otherwise

@@ -145,11 +145,17 @@ def _empty_mapping(value: Any) -> Any:
     return {} if value is None else value
 
 
+def _layer(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
 class ProjectSpec(Strict):
     """penstock.yml"""
 
     name: Name
-    layers: str | list[LayerSpec] = "raw-stg-bus-serv"
+    layers: str | list[Annotated[LayerSpec, BeforeValidator(_layer, json_schema_input_type=Name | LayerSpec)]] = (
+        "raw-stg-bus-serv"
+    )
     default_environment: str | None = None
     environments: dict[Name, Annotated[EnvironmentSpec, BeforeValidator(_empty_mapping)]] = {}
     variables: dict[Name, bool | int | float | str] = {}
@@ -225,7 +231,7 @@ class SourceSpec(Strict):
     root: Text = "."
     owner: Text | None = None
     description: str = ""
-    tables: Annotated[dict[Name, Any], Field(min_length=1)]
+    tables: Annotated[dict[str, Any], Field(min_length=1)]
 
 
 class ExportSpec(BaseModel):

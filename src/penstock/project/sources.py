@@ -38,6 +38,8 @@ def source(text: str, path: str, first_layer: str, problems: Problems, macros: M
     places: dict[str, Location] = {}
     for table_name, raw in spec.tables.items():
         base = ("tables", table_name)
+        if not is_name(table_name):
+            problems.add("BAD_NAME", f"{table_name!r} is not a name", document.key(*base), NAME_HINT)
         table = validate(TableSpec, raw, document, base, problems)
         if table is None:
             continue
@@ -57,6 +59,8 @@ def source(text: str, path: str, first_layer: str, problems: Problems, macros: M
             else {}
         )
         contract = of_table(table, document, base, problems, table.owner or spec.owner)
+        if not is_name(table_name):
+            continue
         places[table_name] = document.at(*base, "as") if table.as_ else document.key(*base)
         tables.append(
             SourceTable(

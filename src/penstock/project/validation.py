@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -24,6 +25,15 @@ _EXPECTED = {
     "model_attributes_type": ("a mapping", "write `key: value`, one a line and indented"),
     "mapping_type": ("a mapping", "write `key: value`, one a line and indented"),
 }
+
+
+_BOUNDS = {
+    "greater_than_equal": "{} or more",
+    "greater_than": "more than {}",
+    "less_than_equal": "{} or less",
+    "less_than": "less than {}",
+}
+_MEANT = re.compile(r"expected (.*?)(?:, found .*)?$", re.DOTALL)
 
 
 def shown(value: Any) -> str:
@@ -124,11 +134,17 @@ def _words(item: Mapping[str, Any], known: list[str]) -> tuple[str, str, str]:
             else (f"use one of: {', '.join(words)}")
         )
         return "BAD_VALUE", f"{lead}expected one of {', '.join(words)}, found {found}", hint
+    if kind in _BOUNDS:
+        limit = next(iter(context.values()), "")
+        expected = _BOUNDS[kind].format(limit)
+        return "BAD_VALUE", f"{lead}expected {expected}, found {found}", f"write {expected}"
     message = item["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     if message.lower().startswith("input should be "):
         message = f"expected {message[16:]}"
     text = f"{lead}{message[:1].lower()}{message[1:]}"
-    return "BAD_VALUE", f"{text}, found {found}" if "found" not in text else text, "correct the value"
+    meant = _MEANT.search(text)
+    hint = f"write {meant[1]}" if meant else "remove it" if "is an option of" in text else "correct the value"
+    return "BAD_VALUE", f"{text}, found {found}" if "found" not in text else text, hint
 
 
 def _existing(loc: Iterable[str | int], document: Document, base: Path) -> Path:

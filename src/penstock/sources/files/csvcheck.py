@@ -20,6 +20,11 @@ _BOM = codecs.BOM_UTF8
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
+_NUL_HINT = (
+    "remove the NUL bytes at the source; or, if every other byte is one, declare `encoding: utf-16-le` (or `utf-16-be`)"
+)
+
+
 class CsvCheck:
     """Fed with a file's text, in UTF-8 without a byte order mark. `first` is the first record, once enough was seen
     (None: the file is empty).
@@ -158,7 +163,7 @@ class CsvCheck:
                 "BAD_ENCODING",
                 "expected text in utf-8, found bytes that are not",
                 0,
-                "declare the encoding the file really has with `encoding:`",
+                "declare the encoding the file really has with `encoding:` (often cp1252 or latin-1)",
             ) from error
         if self._width is None:
             self._width = len(self.first)
@@ -236,7 +241,7 @@ class CsvCheck:
             )
 
     def _holds_nul(self, lines: int) -> DataError:
-        return self._error("NUL_BYTE", "expected text, found a NUL byte", lines, "remove the NUL bytes at the source")
+        return self._error("NUL_BYTE", "expected text, found a NUL byte", lines, _NUL_HINT)
 
     def _error(self, code: str, message: str, lines_before: int, hint: str) -> DataError:
         return DataError(message, code=code, location=Location(self.path, self._skipped + lines_before + 1), hint=hint)

@@ -250,6 +250,18 @@ def _unpacked(stream: Any, compression: str, data: bytes) -> Generator[bytes, No
     return bytes(stream.unused_data + data) if stream.eof else b""
 
 
+_NOT_TEXT = (
+    (b"PK\x03\x04", "a zip archive, which is also what an Excel workbook is"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel or Word file"),
+    (b"\x1f\x8b", "gzip"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"PAR1", "Parquet"),
+    (b"%PDF-", "a PDF"),
+    (b"SQLite format 3\0", "a SQLite database"),
+)
+"""How files begin that are no text."""
+
+
 def _utf8(found: Found, chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
     """The text as UTF-8 without a byte order mark. UTF-8 itself is passed on unread: DuckDB checks it."""
     decoder = None if encoding == "utf-8" else codecs.getincrementaldecoder(encoding)("strict")
@@ -262,6 +274,13 @@ def _utf8(found: Found, chunks: Iterator[bytes], encoding: str) -> Iterator[byte
                 code="BAD_ENCODING",
                 location=Location(found.path),
                 hint="add `encoding: utf-16`",
+            )
+        if first and (what := next((name for magic, name in _NOT_TEXT if chunk.startswith(magic)), None)):
+            raise DataError(
+                f"expected text, found {what}",
+                code="NOT_TEXT",
+                location=Location(found.path),
+                hint="export it as CSV, Parquet or JSON; or correct `path:`, `format:` or `compression:`",
             )
         if decoder is not None:
             piece = _decoded(found, decoder, chunk, done, encoding)
@@ -285,7 +304,7 @@ def _decoded(
             f"expected text in {encoding}, found bytes that are not, at byte {offset - waiting + start:,}",
             code="BAD_ENCODING",
             location=Location(found.path),
-            hint="declare the encoding the file really has with `encoding:`",
+            hint="declare the encoding the file really has with `encoding:` (often cp1252 or latin-1)",
         ) from error
 
 

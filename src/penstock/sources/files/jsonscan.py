@@ -22,7 +22,7 @@ LONGEST = 64 << 20
 _CHUNK = 1 << 20
 _SPACE = re.compile(r"[ \t\n\r]*")
 _SCALAR = re.compile(r"(?:-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null)(?![^ \t\n\r,\]}])")
-_ENCODING_HINT = "declare the encoding the file really has with `encoding:`"
+_ENCODING_HINT = "declare the encoding the file really has with `encoding:` (often cp1252 or latin-1)"
 
 
 class _Malformed(ValueError):
@@ -31,6 +31,12 @@ class _Malformed(ValueError):
     def __init__(self, at: int, message: str, code: str = "JSON_INVALID", *, final: bool = False) -> None:
         super().__init__(message)
         self.at, self.code, self.final = at, code, final
+
+
+_LINE_HINTS = {
+    "JSON_NOT_ROWS": "write one object on each line; an array of objects is `format: json`",
+    "JSON_INVALID": "write one object on each line; one that goes over several lines, or an array, is `format: json`",
+}
 
 
 def _constant(name: str) -> None:
@@ -73,7 +79,7 @@ def _lines(file: Path, path: str) -> Iterator[Row]:
                     str(error),
                     code=error.code,
                     location=where,
-                    hint="an array of objects is `format: json`" if number == 1 else None,
+                    hint=_LINE_HINTS.get(error.code),
                 ) from error
             yield row
 

@@ -78,6 +78,15 @@ def renamed(table: SourceTable, names: Sequence[str], path: str, line: int | Non
     return result
 
 
+def _delimited(names: Sequence[str], missing: Sequence[str]) -> str:
+    """A hint when all columns seem to be in one, with something else between them than was declared."""
+    if len(names) == 1:
+        for sign, written in ((";", ";"), ("\t", "\\t"), ("|", "|"), (",", ",")):
+            if {folded(part.strip(' "')) for part in names[0].split(sign)} >= {folded(name) for name in missing}:
+                return f'all columns are in one: declare `delimiter: "{written}"`'
+    return ""
+
+
 def check_declared(table: SourceTable, names: Sequence[str], path: str) -> None:
     """Every column the declaration speaks of is there. Raises DataError listing what was found."""
     there = {folded(name) for name in names}
@@ -99,5 +108,5 @@ def check_declared(table: SourceTable, names: Sequence[str], path: str) -> None:
             f"expected column{'s' if len(missing) > 1 else ''} {', '.join(missing)}; found: {listed}",
             code="COLUMN_MISSING",
             location=Location(path),
-            hint=hint,
+            hint=_delimited(names, missing) or hint,
         )

@@ -29,6 +29,11 @@ def _bytes(value: object) -> object:
 Size = Annotated[int, BeforeValidator(_bytes), Field(gt=0)]
 
 
+_DELIMITED = ("delimiter", "quote", "header", "skip", "final_newline", "max_line")
+_EXTENSIONS = {"json": "json", "ndjson": "ndjson", "jsonl": "ndjson", "parquet": "parquet"}
+_ENDING = re.compile(r"\.(gz|zst)$", re.IGNORECASE)
+
+
 class FileOptions(BaseModel):
     """How the files of a table are found and read."""
 
@@ -102,7 +107,9 @@ class FileOptions(BaseModel):
             info = codecs.lookup(value)
             "a".encode(info.name)
         except (LookupError, ValueError) as error:
-            raise ValueError(f"unknown encoding {value!r}") from error
+            raise ValueError(
+                f"expected an encoding such as utf-8, latin-1, cp1252 or utf-16, found {value!r}"
+            ) from error
         return "utf-8" if info.name == "utf-8-sig" else info.name
 
     @field_validator("header")
@@ -110,10 +117,26 @@ class FileOptions(BaseModel):
     def _names(cls, value: bool | list[str]) -> bool | list[str]:
         if isinstance(value, list) and not value:
             raise ValueError("expected true, false or a list of column names, found an empty list")
+        names = [name.lower() for name in value] if isinstance(value, list) else []
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"expected a name of its own for each column, found {twice[0]!r} twice")
         return value
+
+    def _other_format(self) -> str | None:
+        """The format of all files, where it is told and is not delimited text."""
+        patterns = [self.path] if isinstance(self.path, str) else self.path
+        formats = {
+            self.format or _EXTENSIONS.get(_ENDING.sub("", each).rpartition(".")[2].lower()) for each in patterns
+        }
+        return formats.pop() if len(formats) == 1 and not formats & {"csv", "tsv", None} else None
 
     @model_validator(mode="after")
     def _consistent(self) -> FileOptions:
+        other = self._other_format()
+        if other and (odd := [name for name in _DELIMITED if name in self.model_fields_set]):
+            raise ValueError(f"{odd[0]} is an option of csv and tsv, found with {other}")
+        if other == "parquet" and "encoding" in self.model_fields_set:
+            raise ValueError("encoding is an option of text, found with parquet")
         if self.delimiter == "":
             raise ValueError("expected a delimiter of one character, found none")
         if self.quote and self.quote == self.delimiter:

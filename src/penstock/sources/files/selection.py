@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
+from heapq import nsmallest
 from pathlib import Path
 
 from penstock.domain.batch import Manifest, SourceFile
@@ -58,9 +60,20 @@ def missing(table: SourceTable, root: Path, files: Sequence[Found], previous: Se
 def missing_error(table: SourceTable, root: Path, absent: Sequence[str]) -> DataError:
     what = ", ".join(absent)
     reason = "" if root.is_dir() else ": that folder does not exist"
+    there = _some_files(root)
     return DataError(
         f"expected a file that matches {what} in {root}, found none{reason}",
         code="SOURCE_MISSING",
         location=table.location,
-        hint="check `path:` and `root:`, and whether the file has arrived",
+        hint="check `path:` and `root:`, and whether the file has arrived" + (f"; there is: {there}" if there else ""),
     )
+
+
+def _some_files(root: Path, most: int = 5) -> str:
+    """Files that lie in a folder, by name, at most a few."""
+    try:
+        with os.scandir(root) as entries:
+            names = nsmallest(most + 1, (e.name for e in entries if not e.name.startswith(".") and e.is_file()))
+    except OSError:
+        return ""
+    return ", ".join(names[:most]) + (", …" if len(names) > most else "")

@@ -106,7 +106,7 @@ def _explain(text: str, sheets: Sequence[Sheet]) -> PenstockError | None:
             "expected text in utf-8, found bytes that are not",
             code="BAD_ENCODING",
             location=where,
-            hint="declare the encoding the file really has with `encoding:`",
+            hint="declare the encoding the file really has with `encoding:` (often cp1252 or latin-1)",
         )
     if "Maximum line size" in text:
         limit = f"{sheet.max_line:,} " if sheet else ""
