@@ -93,6 +93,8 @@ def _correction(error: duckdb.Error) -> str | None:
     text = str(error)
     if "No function matches the given name and argument types" in text:
         return "cast the arguments to types the function takes"
+    if "Function with name" in text:
+        return "correct its name, or define it in functions/*.sql"
     if "Referenced column" in text or "Table with name" in text:
         return "correct the name; `penstock validate --columns` lists what there is"
     if isinstance(error, duckdb.ParserException):

@@ -77,6 +77,12 @@ def test_version(tmp_path: Path) -> None:
     assert call("--version", cwd=tmp_path).stdout.startswith("penstock 0.")
 
 
+def test_help_is_a_verb_too(tmp_path: Path) -> None:
+    assert call("help", cwd=tmp_path).stdout == call("--help", cwd=tmp_path).stdout
+    assert call("help", "run", cwd=tmp_path).stdout == call("run", "--help", cwd=tmp_path).stdout
+    assert call("help", "nope", cwd=tmp_path).returncode == 2
+
+
 def test_no_verb_gives_the_help(tmp_path: Path) -> None:
     done = call(cwd=tmp_path)
     assert done.returncode == 2
