@@ -12,6 +12,7 @@ import pytest
 
 from penstock.domain.model import Model
 from penstock.domain.plan import BuildStep
+from penstock.domain.project import Project
 from penstock.domain.relation import RelationName
 from penstock.engines.duckdb.engine import PLUGIN
 from penstock.errors import Location
@@ -19,6 +20,7 @@ from penstock.executor import ledger as ledgers
 from penstock.executor.build import build
 from penstock.executor.work import Outcome, Work
 from penstock.landing.local import LocalLanding
+from penstock.planner.reach import Reach
 from penstock.ports import Session, Warehouse, WarehouseOptions
 
 NOW = datetime(2026, 11, 21, 6, tzinfo=UTC)
@@ -60,6 +62,7 @@ class House:
             warehouse=self.warehouse,
             committer=ledgers.Committer(self.warehouse, run, ledger, lambda: NOW),
             refresh=refresh,
+            reach=Reach(Project("test", "", (), {}, "dev"), {}),
         )
 
     def rows(self, sql: str = "FROM stg.m") -> list[tuple[Any, ...]]:
