@@ -39,7 +39,7 @@ class ParquetExporter:
         return ParquetOptions.model_json_schema()
 
     def columns(self, options: Mapping[str, Any]) -> Sequence[str]:
-        return tuple(options["partition_by"])
+        return tuple(options["partition_by"] or ())
 
     def write(self, request: ExportRequest) -> int:
         export = request.export

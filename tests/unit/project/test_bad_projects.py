@@ -111,7 +111,7 @@ BAD: list[tuple[str, dict[str, Content], str, str, str]] = [
     ("retention", config("environments: {dev: {retention: long}}"), "BAD_VALUE", "penstock.yml:3:33", "30 days"),
     ("no such time", config("environments: {dev: {retention: -1}}"), "BAD_VALUE", "penstock.yml:3:33", "30 days"),
     ("threads text", config("environments: {dev: {threads: '4'}}"), "BAD_VALUE", "penstock.yml:3:31", "without quotes"),
-    ("no threads", config("environments: {dev: {threads: 0}}"), "BAD_VALUE", "penstock.yml:3:31", "correct"),
+    ("no threads", config("environments: {dev: {threads: 0}}"), "BAD_VALUE", "penstock.yml:3:31", "write 1 or more"),
     (
         "shared home",
         config("environments: {dev: {home: d}, prod: {home: ./d/}}"),
@@ -147,7 +147,13 @@ BAD: list[tuple[str, dict[str, Content], str, str, str]] = [
     ("tag", source(SOURCE + "    owner: !!str me\n"), "YAML_TAG", "sources/shop.yml:7:12", "remove the tag"),
     ("no tables", source("root: x\n"), "MISSING_KEY", "sources/shop.yml:1:1", "add `tables"),
     ("empty tables", source("tables: {}\n"), "BAD_VALUE", "sources/shop.yml:1:9", ""),
-    ("table name", source(SOURCE + "  Bad-Name: {}\n"), "BAD_NAME", "sources/shop.yml:7:3", "lower-case"),
+    (
+        "table name",
+        source(SOURCE + "  Bad-Name: {path: b.csv, extract: append}\n"),
+        "BAD_NAME",
+        "sources/shop.yml:7:3",
+        "lower-case",
+    ),
     (
         "source name",
         {"sources/shop 2.yml": SOURCE.replace("orders", "o2")},
@@ -180,7 +186,7 @@ BAD: list[tuple[str, dict[str, Content], str, str, str]] = [
         source(SOURCE.replace("full", "incremental") + "    cursor: {column: u, type: datetime}\n"),
         "BAD_VALUE",
         "sources/shop.yml:7:31",
-        "did you mean 'date'?",
+        "did you mean 'timestamp'?",
     ),
     (
         "lag",

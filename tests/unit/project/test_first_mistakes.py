@@ -100,6 +100,12 @@ def test_columns_named_by_options_of_an_export_are_looked_for(root: Path, export
     Project(root).validate()
 
 
+@pytest.mark.parametrize("kind", ["csv", "parquet", "xlsx", "duckdb"])
+def test_an_export_needs_no_options(root: Path, kind: str) -> None:
+    (root / "exports/e.yml").write_text(f"exports:\n  e: {{relation: serv.report, format: {kind}, path: e.{kind}}}\n")
+    assert Project(root).run().exit_code == 0
+
+
 @pytest.mark.parametrize("path", ["data/", "a//b.csv", "/a.csv", "../a.csv", "./a.csv", ""])
 def test_the_place_of_an_export_is_looked_at_before_a_run(root: Path, path: str) -> None:
     text = "exports:\n  e: {relation: serv.report, format: csv, path: '" + path + "'}\n"
