@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +171,18 @@ class Mini:
         return {**_relations(self), **_landing(self), **_exports(self)}
 
 
+class Kept(Mini):
+    """A project that stays as it is: looked at once."""
+
+    def contents(self) -> dict[str, Any]:
+        return dict(_of_kept(self.root))
+
+
+@cache
+def _of_kept(root: Path) -> dict[str, Any]:
+    return Mini(root).contents()
+
+
 def _sorted(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     return sorted(rows, key=repr)
 
@@ -286,5 +299,5 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> tuple[Mini, ...]:
             now.write(FILES)
         now.arrive(day)
         now.run(day)
-        days.append(now)
+        days.append(Kept(now.root))
     return tuple(days)

@@ -41,11 +41,11 @@ def test_the_scan_finds_the_places() -> None:
 
 @pytest.mark.parametrize(("site", "visit"), CASES)
 def test_killed_at(site: str, visit: int, history: Any, tmp_path: Path) -> None:
-    mini, verb = history[0].copy(tmp_path / "mini"), "run"
-    mini.arrive(1)
     if site.startswith("rebuild."):
-        mini.run(1)
-        verb = "rebuild"
+        mini, verb = history[1].copy(tmp_path / "mini"), "rebuild"
+    else:
+        mini, verb = history[0].copy(tmp_path / "mini"), "run"
+        mini.arrive(1)
     killed = mini.run(1, verb, code=None, PENSTOCK_FAILPOINT=f"{site}:{visit}")
     assert killed.code == -signal.SIGKILL, f"{site} was not reached: {killed}"
     mini.run(1)
