@@ -29,6 +29,7 @@ from penstock.ports import WarehouseOptions
 from penstock.quoting import literal
 
 Row = tuple[str | None, str | None, str | None]
+Key = tuple[str | None, ...]
 START = datetime(2026, 11, 17, 6, tzinfo=UTC)
 
 KEYS = st.one_of(st.none(), st.sampled_from(["1", "2", "3", "4"]))
@@ -44,20 +45,23 @@ class Oracle:
     """SCD type 2 in the simplest words. `versions`: (key, value, order, valid_from, valid_to)."""
 
     ordered: bool
-    current: dict[str, tuple[Row, datetime]] = field(default_factory=dict)
+    width: int
+    """Columns of the key, the first ones."""
+    current: dict[Key, tuple[Row, datetime]] = field(default_factory=dict)
     closed: list[tuple[Row, datetime, datetime]] = field(default_factory=list)
     quarantined: int = 0
     duplicates: int = 0
 
     def apply(self, full: bool, rows: list[Row], at: datetime) -> None:
         copies = Counter(rows)
-        self.duplicates += sum(count - 1 for row, count in copies.items() if row[0] is not None)
-        by_key: dict[str, list[Row]] = {}
+        by_key: dict[Key, list[Row]] = {}
         for row in copies:
-            if row[0] is None:
+            key = row[: self.width]
+            if None in key:
                 self.quarantined += copies[row]
             else:
-                by_key.setdefault(row[0], []).append(row)
+                self.duplicates += copies[row] - 1
+                by_key.setdefault(key, []).append(row)
         good = {}
         for key, found in by_key.items():
             winner = self._winner(found)
@@ -139,19 +143,21 @@ class Pipe:
         self.warehouse.close()
 
 
-def source_table(ordered: bool) -> SourceTable:
+def source_table(ordered: bool, width: int = 1) -> SourceTable:
     return SourceTable(
         "s", "t", RelationName("raw", "t"), ExtractKind.FULL, Location("s.yml"),
-        key=("k",), order_by=("o",) if ordered else (),
+        key=("k", "v")[:width], order_by=("o",) if ordered else (),
     )  # fmt: skip
 
 
 @settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
-@given(batches=BATCHES, ordered=st.booleans(), at_once=st.booleans())
-def test_history_equals_the_oracle(batches: list[tuple[bool, list[Row]]], ordered: bool, at_once: bool) -> None:
-    oracle = Oracle(ordered)
+@given(batches=BATCHES, ordered=st.booleans(), width=st.sampled_from([1, 2]), at_once=st.booleans())
+def test_history_equals_the_oracle(
+    batches: list[tuple[bool, list[Row]]], ordered: bool, width: int, at_once: bool
+) -> None:
+    oracle = Oracle(ordered, width)
     with tempfile.TemporaryDirectory() as folder:
-        pipe = Pipe(Path(folder), source_table(ordered))
+        pipe = Pipe(Path(folder), source_table(ordered, width))
         try:
             totals: Counter[str] = Counter()
             for full, rows in batches:
