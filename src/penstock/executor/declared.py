@@ -354,5 +354,5 @@ def _settled(
         apart.commit(transaction.take())
     entry = Entry(relation, keeping.step.id, keeping.fingerprint, rows, keeping.inputs, logged=work.is_logged(relation))
     number = transaction.commit(entry)
-    counts = {"gone": total[0], "came": total[1]}
+    counts = {"gone": total[0], "came": total[1], **({"quarantined": apart.total} if apart is not None else {})}
     return Outcome(Status.SUCCESS, reason, rows, number, counts, mode="versioned", checks=checks)

@@ -29,6 +29,7 @@ KEPT = {
 class Bank:
     def __init__(self, folder: Any, matter: str, select: str = SELECT) -> None:
         self.folder, self.matter, self.select, self.days = folder, matter, select, 0
+        self.counted: list[int | None] = []
         folder.write("sources/shop.yml", SOURCE)
 
     def day(self, *rows: str, least: int | None = 0, code: int = 0) -> None:
@@ -39,6 +40,7 @@ class Bank:
         self.days += 1
         report = self.folder.project.run(now=START + timedelta(days=self.days))
         assert report.exit_code == code, [each for step in report.steps for each in step.problems]
+        self.counted = [step.accounting.get("quarantined") for step in report.steps if step.step == "build:bus.m"]
         found = self.folder.project.verify("bus.m", now=START + timedelta(days=self.days))
         assert code or [each.verdict for each in found.relations] == [Verdict.RIGHT]
 
@@ -56,7 +58,7 @@ def test_a_row_that_the_source_forgets_stays_set_apart_and_is_judged_by_later_ch
     bank = Bank(folder, KEPT[how])
     bank.day("1,2026-11-01,10", "2,2026-11-01,-2")
     bank.day("3,2026-11-02,-30")
-    assert (bank.published, bank.apart) == ([1], [2, 3])
+    assert (bank.published, bank.apart, bank.counted) == ([1], [2, 3], [2])
     bank.day("3,2026-11-02,-30", least=-5)
     assert (bank.published, bank.apart) == ([1, 2], [3])
     bank.day("3,2026-11-02,-30", least=20)
@@ -92,7 +94,9 @@ def test_a_row_set_apart_makes_no_version(folder: Any, deletes: str, line: list[
     bank = Bank(folder, f"materialization: history\nkey: id\nhistory: {{deletes: {deletes}}}")
     versions = "SELECT amount, is_current, valid_to - valid_from FROM bus.m"
     bank.day("1,2026-11-01,10")
+    assert bank.counted == [0]
     bank.day("1,2026-11-01,-1")
+    assert bank.counted == [1]
     current = bank.folder.rows("SELECT amount FROM bus.m WHERE is_current")
     assert (current, bank.apart) == ([] if deletes == "close" else [(10,)], [1])
     bank.day("1,2026-11-01,12")
