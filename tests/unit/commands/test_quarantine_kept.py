@@ -30,6 +30,7 @@ class Bank:
     def __init__(self, folder: Any, matter: str, select: str = SELECT) -> None:
         self.folder, self.matter, self.select, self.days = folder, matter, select, 0
         self.counted: list[int | None] = []
+        self.reasons: list[str] = []
         folder.write("sources/shop.yml", SOURCE)
 
     def day(self, *rows: str, least: int | None = 0, code: int = 0) -> None:
@@ -40,6 +41,7 @@ class Bank:
         self.days += 1
         report = self.folder.project.run(now=START + timedelta(days=self.days))
         assert report.exit_code == code, [each for step in report.steps for each in step.problems]
+        self.reasons = [step.reason for step in report.steps if step.step == "build:bus.m"]
         self.counted = [step.accounting.get("quarantined") for step in report.steps if step.step == "build:bus.m"]
         found = self.folder.project.verify("bus.m", now=START + timedelta(days=self.days))
         assert code or [each.verdict for each in found.relations] == [Verdict.RIGHT]
@@ -76,6 +78,20 @@ def test_a_row_goes_to_quarantine_and_comes_back_as_the_source_corrects_it(folde
     assert (bank.published, bank.apart) == ([2], [1])
     bank.day("1,2026-11-01,11", "2,2026-11-01,20")
     assert (bank.published, bank.apart) == ([1, 2], [])
+
+
+def test_only_ranges_that_changed_are_told_apart_again_and_all_by_new_checks(folder: Any) -> None:
+    bank = Bank(folder, KEPT["time_range"])
+    bank.day("1,2026-11-01,10", "2,2026-11-01,-2", "3,2026-11-05,1")
+    bank.day("1,2026-11-01,10", "2,2026-11-01,-2", "3,2026-11-05,-1")
+    assert "replaced the days of day that changed (1)" in bank.reasons[0]
+    assert (bank.published, bank.apart) == ([1], [2, 3])
+    bank.day("1,2026-11-01,10", "2,2026-11-01,-2", "3,2026-11-05,7", least=-5)
+    assert "replaced the days of day that changed (1)" in bank.reasons[0]
+    assert (bank.published, bank.apart) == ([1, 2, 3], [])
+    bank.day("1,2026-11-01,10", "2,2026-11-01,-2", "3,2026-11-05,7", least=8)
+    assert "all its rows are judged anew" in bank.reasons[0]
+    assert (bank.published, bank.apart) == ([1], [2, 3])
 
 
 def test_ranges_that_are_not_made_anew_are_judged_as_they_are_kept(folder: Any) -> None:
