@@ -11,7 +11,7 @@ from penstock.domain.check_result import CheckResult
 from penstock.domain.column_type import is_same
 from penstock.domain.relation import Column
 from penstock.domain.source import ExtractKind, SourceTable
-from penstock.errors import DataError, UserError
+from penstock.errors import DataError, InternalError, UserError
 from penstock.executor import held
 from penstock.executor.conforming import conformed
 from penstock.executor.held import Landed
@@ -179,6 +179,8 @@ def _apply(
     received: str,
 ) -> Counts:
     session = loading.session
+    if before is None and _is_plain(coming, loading):
+        return _first(coming, dense, loading, received)
     counts, clean = _judge(coming, loading)
     rows_in = counts.rows_in
     held.settle(coming, session, (loading.run, loading.now), held=not clean, received=received, again=loading.again)
@@ -213,6 +215,42 @@ def _apply(
     return counts
 
 
+def _is_plain(coming: history.Incoming, loading: Loading) -> bool:
+    """Whether each row can be judged by itself while it is stored, and is stored as it came."""
+    later = coming.batch in loading.landed.corrected
+    return not (coming.rules or coming.table.effective or (later and not coming.table.key))
+
+
+def _first(coming: history.Incoming, dense: Collection[str], loading: Loading, received: str) -> Counts:
+    """The first batch of a table: stored and judged in one pass. Rows that need a second look are left out, and only
+    when some were, or keys stand twice, is the file read again."""
+    session, table = loading.session, coming.table
+    stored = [session.execute(statement) for statement in history.create(coming, judgement.fitting(coming), dense)][-1]
+    rows_in: int = session.query(f"SELECT count(*) FROM {coming.landed}").rows[0][0]
+    keys: int = session.query(judgement.stored_keys(coming)).rows[0][0] if table.key else stored
+    counts, clean = Counts(rows_in=rows_in), stored == rows_in == keys
+    if not clean:
+        clean = not _suspected(coming, session, double=keys != stored)
+    if not clean:
+        _verdict(coming, counts, loading)
+    held.settle(coming, session, (loading.run, loading.now), held=not clean, received=received)
+    if not clean:
+        if keys != stored:
+            stored -= session.execute(judgement.remove_suspects(coming))
+        stored += session.execute(history.insert(coming, history.let_through(coming)))
+        session.execute(f"DROP TABLE {history.BATCH}")
+        session.execute(f"DROP TABLE {history.SUSPECTS}")
+    counts.inserted = rows_in - counts.quarantined - counts.duplicates
+    if stored != counts.inserted:
+        raise InternalError(
+            f"{table.relation}: expected {counts.inserted:,} rows of batch {coming.batch}, stored {stored:,}",
+            code="ROWS_ASTRAY",
+        )
+    if table.key:
+        session.execute(history.current_view(table, coming.names))
+    return counts
+
+
 def _judge(coming: history.Incoming, loading: Loading) -> tuple[Counts, bool]:
     """Count the rows of a batch; those that are held back, if there are any, are then in BATCH. Gives whether there is
     nothing to be looked at twice."""
@@ -220,26 +258,39 @@ def _judge(coming: history.Incoming, loading: Loading) -> tuple[Counts, bool]:
     later = () if coming.table.key else loading.landed.corrected.get(coming.batch, ())
     try:
         rows_in, no_key, bad, keys = session.query(judgement.census(coming)).rows[0]
-        counts = Counts(rows_in=rows_in)
-        if not (no_key or bad or keys != rows_in or later):
-            loading.told.extend(held.results(coming, None, rows_in))
-            return counts, True
-        ids = ", ".join(literal(each) for each in later)
-        also = f"SELECT file_row_number FROM {coming.landed} WHERE {judgement.row_id(coming)} IN ({ids})"
-        if not session.execute(judgement.suspects(coming, double=keys + no_key != rows_in, also=also if later else "")):
-            session.execute(f"DROP TABLE {history.SUSPECTS}")
-            loading.told.extend(held.results(coming, None, rows_in))
-            return counts, True
-        for statement in judgement.judge(coming, ids):
-            session.execute(statement)
+        clean = not (no_key or bad or keys != rows_in or later)
+        if not clean:
+            clean = not _suspected(coming, session, double=keys + no_key != rows_in, later=later)
     except (UserError, DataError) as error:
         if not coming.rules:
             raise
         raise held.invalid(coming.table, error) from error
-    counts.quarantined, counts.duplicates = session.query(judgement.verdict(coming)).rows[0]
-    loading.told.extend(held.results(coming, session, rows_in))
-    held.limit(coming, session, rows_in, counts.quarantined, loading.landed)
-    return counts, False
+    counts = Counts(rows_in=rows_in)
+    if clean:
+        loading.told.extend(held.results(coming, None, rows_in))
+    else:
+        _verdict(coming, counts, loading)
+    return counts, clean
+
+
+def _suspected(coming: history.Incoming, session: Session, *, double: bool, later: Sequence[str] = ()) -> bool:
+    """Judge the suspects: whether there are any. They are then in BATCH. `double`: keys may stand twice; `later`: ids
+    of rows that are corrected later."""
+    ids = ", ".join(literal(each) for each in later)
+    also = f"SELECT file_row_number FROM {coming.landed} WHERE {judgement.row_id(coming)} IN ({ids})"
+    if not session.execute(judgement.suspects(coming, double=double, also=also if later else "")):
+        session.execute(f"DROP TABLE {history.SUSPECTS}")
+        return False
+    for statement in judgement.judge(coming, ids):
+        session.execute(statement)
+    return True
+
+
+def _verdict(coming: history.Incoming, counts: Counts, loading: Loading) -> None:
+    """Count what came of the suspects. Raises DataError when more are held back than may be."""
+    counts.quarantined, counts.duplicates = loading.session.query(judgement.verdict(coming)).rows[0]
+    loading.told.extend(held.results(coming, loading.session, counts.rows_in))
+    held.limit(coming, loading.session, counts.rows_in, counts.quarantined, loading.landed)
 
 
 def _new_versions(

@@ -148,6 +148,11 @@ def source(batch: Incoming, judged: bool) -> str:
     )
 
 
+def let_through(batch: Incoming) -> str:
+    """The suspects that go on, once they were judged."""
+    return f"(SELECT {columns(batch.names)} FROM {BATCH} WHERE len(_reasons) = 0)"
+
+
 def _at(batch: Incoming) -> str:
     return f"CAST({literal(batch.processing_ts)} AS TIMESTAMP)"
 
@@ -163,8 +168,9 @@ def _stamped(batch: Incoming) -> str:
 
 
 def create(batch: Incoming, rows: str, dense: Collection[str] = ()) -> tuple[str, ...]:
-    """The first batch makes the table. `dense` names text columns in which hardly a value repeats: looking for a
-    dictionary in them is most of the work of writing a table, and zstd does it in half, to read as fast."""
+    """The first batch makes the table; the last statement gives the number of rows. `dense` names text columns in which
+    hardly a value repeats: looking for a dictionary in them is most of the work of writing a table, and zstd does it in
+    half, to read as fast."""
     selected = f"SELECT *, {_stamped(batch)} FROM {rows} AS b"
     if not dense:
         return (f"CREATE TABLE {stored(batch.table)} AS {selected}",)

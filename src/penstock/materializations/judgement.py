@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from penstock.domain.source import ExtractKind
-from penstock.materializations.history import BATCH, SUSPECTS, Incoming
+from penstock.materializations.history import BATCH, SUSPECTS, Incoming, stored
 from penstock.materializations.typing import Typed
 from penstock.quoting import columns, identifier, literal
 from penstock.sql.reason import found, is_private
@@ -18,6 +18,7 @@ _BITS_PER_ROW = 16
 _FEWEST_BITS, _MOST_BITS = 10, 29
 """Exponents: from 128 bytes to 64 MiB for each thread."""
 _BAD = "_penstock_bad"
+_VALUE = "_penstock_value"
 _PLACE = "_penstock_place"
 
 
@@ -59,6 +60,45 @@ def _keys_at_least(batch: Incoming, missing: str) -> str:
         return f"coalesce(bit_count(bitstring_agg({low}, 0::BIGINT, {2**last - 1}::BIGINT)), 0)"
     keys = ", ".join(f"k{at}" for at in range(len(batch.identity)))
     return f"count(DISTINCT hash({keys})) FILTER (NOT ({missing}))"
+
+
+def fitting(batch: Incoming) -> str:
+    """A FROM item of the rows, typed, that need no second look as far as one row can tell: every value fits and nothing
+    that is needed is NULL. For batches without rules."""
+    values, selected, tests = [], [], []
+    known: dict[str, str] = {}
+    for at, column in enumerate(batch.columns):
+        name = identifier(column.name)
+        known[column.name.lower()] = value = name if column.value == name else f"{_VALUE}{at}"
+        selected.append(f"{value} AS {name}")
+        if value != name:
+            values.append(f"{column.value} AS {value}")
+    for column in batch.judged:
+        if column.bad:
+            # the value is worked out once, and what is asked of it asks the name it was given
+            value = known.get(column.name.lower(), column.value)
+            tests.append(f"({column.bad.replace(column.value, value)}) IS NOT TRUE")
+    tests += [f"{known[column.name.lower()]} IS NOT NULL" for column in batch.needed_columns]
+    rows = f"(SELECT {', '.join(('*', *values))} FROM {batch.landed})"
+    if not tests:
+        return f"(SELECT {', '.join(selected)} FROM {rows})"
+    # What is random stays where it is written: without it the filter moves below the values and works them out again.
+    return f"(SELECT {', '.join(selected)} FROM {rows} WHERE {' AND '.join(tests)} AND random() >= 0)"
+
+
+def stored_keys(batch: Incoming) -> str:
+    """How many keys there are at least (see `census`) among rows that were stored with all they need."""
+    keys = ", ".join(f"{identifier(name)} AS k{at}" for at, name in enumerate(batch.needed))
+    return f"SELECT {_keys_at_least(batch, 'false')} FROM (SELECT {keys} FROM {stored(batch.table)})"
+
+
+def remove_suspects(batch: Incoming) -> str:
+    """Take the rows out of the table whose keys are those of suspects: they stand more than once."""
+    keys = ", ".join(column.value for column in batch.key)
+    return (
+        f"DELETE FROM {stored(batch.table)} WHERE ({columns(batch.table.key)}) IN "
+        f"(SELECT ({keys}) FROM {batch.landed} WHERE file_row_number IN (SELECT place FROM {SUSPECTS}))"
+    )
 
 
 def suspects(batch: Incoming, double: bool, also: str = "") -> str:

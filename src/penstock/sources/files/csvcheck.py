@@ -71,8 +71,9 @@ class CsvCheck:
         if quote:
             self._doubts += [(self._quote, b" " + self._quote), (self._quote, self._quote + b" ")]
         self._line_end = self._delimiter + b"\n"
-        # every chunk has line ends; a pattern finds two bytes with a third less work than `in` does
-        self._ends_empty = re.compile(d + rb"\n").search
+        # every chunk has line ends, which stand less close than delimiters; a pattern that looks at what is before each
+        # does with half the work of `in`
+        self._ends_empty = re.compile(rb"\n(?<=%b\n)" % d).search
 
     def feed(self, chunk: bytes) -> None:
         if not chunk:
