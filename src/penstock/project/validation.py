@@ -138,6 +138,8 @@ def _words(item: Mapping[str, Any], known: list[str]) -> tuple[str, str, str]:
         limit = next(iter(context.values()), "")
         expected = _BOUNDS[kind].format(limit)
         return "BAD_VALUE", f"{lead}expected {expected}, found {found}", f"write {expected}"
+    if kind == "too_short":
+        return "BAD_VALUE", f"{lead}expected at least {context.get('min_length')}, found none", "add one"
     message = item["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     if message.lower().startswith("input should be "):
         message = f"expected {message[16:]}"

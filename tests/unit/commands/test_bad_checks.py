@@ -140,3 +140,16 @@ def test_before_the_engine_is_asked(folder: Any, check: str, message: str) -> No
 def test_brackets_in_text_and_comments_are_none(folder: Any) -> None:
     folder.write("models/stg/m.sql", MODEL.replace("{}", "expression: region <> ')' -- :)"))
     folder.project.validate()
+
+
+@pytest.mark.parametrize(
+    ("matter", "message"),
+    [
+        ("contract: {columns: {}}", "columns: expected at least 1, found none"),
+        ("contract: {version: 0, columns: {id: bigint}}", "version: expected 1 or more, found 0"),
+        ("checks: [{row_count: {min: -1}}]", "min: expected 0 or more, found -1"),
+    ],
+)
+def test_what_is_too_small_is_told_in_plain_words(folder: Any, matter: str, message: str) -> None:
+    folder.write("models/stg/m.sql", f"/*---\n{matter}\n---*/\nSELECT id FROM raw.orders\n")
+    assert told(folder).message == message
