@@ -17,6 +17,7 @@ import duckdb
 
 from penstock.domain.maintenance import AFFECTED, BELOW, Maintenance, new_rows, old_rows
 from penstock.domain.relation import RelationName
+from penstock.embedded.connection import NO_COMMON_SUBPLANS, version
 from penstock.incremental.catalog import Catalog
 from penstock.incremental.nodes import relations
 from penstock.incremental.program import analyse, program
@@ -80,6 +81,8 @@ def laboratory() -> Iterator[duckdb.DuckDBPyConnection]:
     """A database in memory with one thread."""
     connection = duckdb.connect(":memory:", config={"threads": 1})
     try:
+        if version() >= (2,):
+            connection.execute(NO_COMMON_SUBPLANS)
         connection.execute("CREATE SCHEMA raw; CREATE SCHEMA stg")
         yield connection
     finally:

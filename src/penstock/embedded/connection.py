@@ -16,6 +16,9 @@ OLDEST = (1, 5, 6)
 """Older versions lose committed rows on a full disk."""
 STORAGE = "v1.5.0"
 """The file format both supported lines read."""
+NO_COMMON_SUBPLANS = "SET disabled_optimizers = 'common_subplan'"
+"""DuckDB 2.0.0 makes equal parts of a statement once, and then some statements never end: every thread waits, whatever
+the number of rows. 1.5.6 ends."""
 
 
 def version() -> tuple[int, ...]:
@@ -80,6 +83,8 @@ def _harden(
         "SET autoload_known_extensions = false",
         "SET enable_progress_bar = false",
     ]
+    if version() >= (2,):
+        settings.append(NO_COMMON_SUBPLANS)
     if temporary is not None:
         settings.append(f"SET temp_directory = {literal(str(temporary))}")
     if threads is not None:

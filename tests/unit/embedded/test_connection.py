@@ -3,6 +3,8 @@ connection as DuckDB opens it."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -237,3 +239,29 @@ def test_a_connection_that_cannot_be_hardened_is_closed(tmp_path: Path) -> None:
     connect(path).close()
     open_files = [entry.readlink() for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()]
     assert path not in open_files
+
+
+ALL_WAIT = """
+CREATE TABLE n AS SELECT 6 AS id, 1 AS k;
+CREATE TABLE o AS FROM n LIMIT 0;
+CREATE TABLE c AS SELECT 1 AS k FROM range(2);
+CREATE TABLE a AS SELECT * FROM (VALUES (1, 2), (2, 2), (3, 1), (6, 1)) AS v(id, k);
+CREATE MACRO new() AS TABLE FROM n UNION ALL FROM o;
+CREATE MACRO met() AS TABLE SELECT k FROM c SEMI JOIN new() AS x ON c.k <> 2;
+SELECT DISTINCT * FROM (
+  SELECT id AS u FROM new()
+  UNION ALL SELECT CASE WHEN NOT j.gone THEN j.k END FROM new() AS x
+    LEFT JOIN (SELECT k, false AS gone FROM c UNION ALL SELECT k, true FROM met()) AS j ON j.k = x.k
+  UNION ALL SELECT CASE WHEN NOT j.gone THEN j.k END FROM (FROM a UNION ALL FROM o) AS x
+    JOIN (SELECT k, false AS gone FROM met() UNION ALL SELECT k, true FROM met()) AS j ON j.k = x.k
+)
+"""
+
+
+def test_a_statement_that_never_ended_ends() -> None:
+    """In a process of its own: nothing interrupts one that waits for itself."""
+    code = (
+        "import sys; from penstock.embedded.connection import connect; c = connect(None, threads=1)\n"
+        "found = c.execute(sys.argv[1]).fetchall(); c.close(); sys.exit(len(found) != 3)"
+    )
+    subprocess.run([sys.executable, "-c", code, ALL_WAIT], check=True, timeout=100)
