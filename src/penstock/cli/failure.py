@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 import traceback
 from datetime import UTC, datetime
 from pathlib import Path
@@ -74,4 +73,6 @@ def _memory(where: Path) -> Path:
     for folder in (start, *start.parents):
         if (folder / "penstock.yml").is_file():
             return folder / ".penstock"
+    import tempfile
+
     return Path(tempfile.gettempdir())

@@ -10,7 +10,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -48,7 +47,7 @@ def held(
                     raise _locked(path, descriptor, wait) from None
                 sleep(0.05)
         if not shared:
-            note = {"pid": os.getpid(), "host": socket.gethostname(), "for": locked_for}
+            note = {"pid": os.getpid(), "host": os.uname().nodename, "for": locked_for}
             with usable(path.parent):
                 os.ftruncate(descriptor, 0)
                 os.pwrite(descriptor, json.dumps(note).encode(), 0)
@@ -76,7 +75,7 @@ def _locked(path: Path, descriptor: int, wait: float) -> Locked:
     try:
         note = json.loads(os.pread(descriptor, 4096, 0))
         holder = f"`{note['for']}` (pid {note['pid']} on {note['host']})"
-        if note["host"] == socket.gethostname() and not _alive(int(note["pid"])):
+        if note["host"] == os.uname().nodename and not _alive(int(note["pid"])):
             holder = READERS
     except (ValueError, KeyError, TypeError):
         holder = READERS
