@@ -20,11 +20,13 @@ with the fix.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Self
 
+from penstock.record import record
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class Location:
     """A place in a file of the project. `path` is relative to the project; `line` and `column` count from 1."""
 
@@ -41,7 +43,7 @@ class Location:
         return ":".join(parts)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Problem:
     """One thing that is wrong: a stable code, what was expected and found, where, and how to fix it."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +15,7 @@ from penstock.domain.relation import Column, RelationName
 from penstock.domain.rows import Rows
 from penstock.domain.run import RunReport, StepResult
 from penstock.domain.source import SourceTable
+from penstock.record import record
 
 
 class ArrowStream(Protocol):
@@ -69,7 +69,7 @@ WAREHOUSE = "_penstock_warehouse"
 """The catalog that holds the warehouse's relations when it was opened `beside` an empty database."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WarehouseOptions:
     """Where a warehouse is and what it may use. `home` is the environment's folder; `folders` are those its statements
     may touch (landing, exports). `locked_for` says in a few words who asks, for the message another process sees.
@@ -102,7 +102,7 @@ class Engine(Protocol):
         the old one's place in one step; when it raises, the old one stays as it was."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ExtractRequest:
     """`previous`: every batch of this table that the source gave, oldest first. `staging`: an empty folder to write
     to, on the landing's file system. `root`: the folder the source's paths are relative to. `now`: UTC."""
@@ -163,7 +163,7 @@ class Landing(Protocol):
         """A cheap fingerprint of what is landed."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ExportRequest:
     """`target`: a file (or folder) that does not exist yet, in a hidden folder beside the final place; the caller
     makes it durable and renames it. `columns` and `order_by` of the export are applied by `select`."""

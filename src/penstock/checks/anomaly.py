@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from statistics import median
 from typing import Any
@@ -24,6 +23,7 @@ from typing import Any
 from penstock.checks.kind import Judgement, Option, Subject, TableKind, Trouble, filtered
 from penstock.checks.values import finite, percent, shown
 from penstock.domain.check import Check
+from penstock.record import record
 
 WEEKS = 5
 """Figures of one weekday that there have to be before the others are left out."""
@@ -40,7 +40,7 @@ Figure = tuple[datetime, float]
 """When it was measured (UTC), and what it was."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Expectation:
     """What a figure may be: `low` to `high`, about `about`. `like`: how the figures it comes from are called."""
 
@@ -97,7 +97,7 @@ def _judge(check: Check, subject: Subject, values: Mapping[str, Any]) -> Judgeme
     return Judgement(True, f"{shown(found)}; expected {about}")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Scale:
     """How figures are compared. `plain`: by their difference, as shares are, and what may be above or below zero; else
     by their relative difference. `least`: what is never odd, as a share of what is expected, or as it is if `plain`."""

@@ -15,6 +15,7 @@ from penstock import registry
 from penstock.checks.kind import ROWS, CodeKind, Kind, RowKind, SelectKind, Subject, TableKind, filtered
 from penstock.domain.check import Check
 from penstock.quoting import identifier, qualified
+from penstock.record import record
 
 SUSPECTS = "suspects"
 """The figure that is 0 when no row fails a check that has a SELECT of its own: it need not be sent then."""
@@ -101,7 +102,7 @@ class Pass:
         return f"SELECT {', '.join(self.expressions)} FROM {self.rows}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Wanted:
     """Where the figures of one check are found: by name, the pass and the place in it. `select`: a statement of its
     own, which gives the number of rows that fail."""
@@ -113,7 +114,7 @@ class Wanted:
     select: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Compiled:
     passes: tuple[Pass, ...]
     wanted: tuple[Wanted, ...]

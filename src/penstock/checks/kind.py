@@ -13,13 +13,14 @@ A condition that comes out NULL counts as holding, as in SQL's own CHECK: only `
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any, Literal
 
 from penstock.domain.check import Check
 from penstock.domain.relation import Column, RelationName
 from penstock.quoting import identifier
+from penstock.record import record
 
 Sort = Literal["scalar", "number", "count", "share", "span", "text", "flag", "values", "columns", "relation", "choice"]
 """scalar: text, a number or true/false; count: a whole number, zero or more; share: `5%`; span: `2 hours`."""
@@ -29,7 +30,7 @@ Cardinality = Literal["none", "one", "each", "together"]
 """How many columns a kind is about. `each`: several declare one check each; `together`: several are one check."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Option:
     """One option of a kind. Without a default (`...`) it has to be given."""
 
@@ -51,7 +52,7 @@ def _nothing_wrong(options: Mapping[str, Any]) -> Sequence[Trouble]:
     return ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Subject:
     """What a check looks at. `rows` is a FROM item with the rows that are judged, `table` one with all rows as they are
     (the same, unless only those that came are judged); `columns` are the relation's. `now`: UTC, without a zone.
@@ -88,7 +89,7 @@ class Subject:
         return identifier(self.column(name).name)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Judgement:
     """Whether a table kind holds. `severity`: what a failure counts as, at most what the check says."""
 
@@ -102,7 +103,7 @@ Says = Callable[[Check], str]
 Options = Mapping[str, Option]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RowKind:
     """`passes` gives the condition that a row has to fulfil, `says` that in words. `counts`: an aggregate that gives
     the number of rows that fail, where there is a cheaper one than to count those that do not fulfil it."""
@@ -118,7 +119,7 @@ class RowKind:
     counts: Callable[[Check, Subject], str | None] = lambda check, subject: None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TableKind:
     """`measures` gives SQL aggregates by name; `judge` gets their values under these names. `elsewhere` gives
     aggregates over other relations. `sample`: a SELECT of what is wrong, where there is something to show. `kept`:
@@ -141,7 +142,7 @@ class TableKind:
     takes: Callable[[Check], Taken] = lambda check: "anything"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SelectKind:
     """`failing` gives a SELECT: one row for each row, or group of rows, that fails, of `of_rows` rows each where that
     says so. `grouped`: the SELECT has the column `_penstock_rows`, how many rows a group stands for. `local`: rows that
@@ -163,7 +164,7 @@ class SelectKind:
     counts_exactly: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CodeKind:
     """Code that is no SQL: whoever evaluates checks knows how to call it."""
 

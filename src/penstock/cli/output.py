@@ -9,7 +9,6 @@ import json
 import os
 import sys
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, time
 from decimal import Decimal
 from typing import Any, Literal, TextIO
@@ -17,6 +16,7 @@ from typing import Any, Literal, TextIO
 import click
 
 from penstock.cli.encode import document, moment, plain
+from penstock.record import record
 
 WIDEST = 60
 """Cells longer than this are cut on a terminal, never elsewhere."""
@@ -26,7 +26,7 @@ GAP = 2
 """Between two columns."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Table:
     """Text cells in columns. `right` holds the positions of right-aligned columns."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -16,11 +15,12 @@ from penstock.domain.source import SourceTable
 from penstock.embedded.contracts import ContractFile
 from penstock.errors import UsageError
 from penstock.materializations import landed as landing
+from penstock.record import record
 
 State = Literal["held", "changed", "not published", "no longer declared"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Promise:
     """A relation and its contract. `state`: whether it is published under just this one; `since` (ISO, UTC), `run` and
     `revision` are of the last change that was published, None when there is none."""
@@ -33,7 +33,7 @@ class Promise:
     revision: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Step:
     """What was held from `since` on. `changes`: against what was held before; `columns`: what it really had."""
 
@@ -45,7 +45,7 @@ class Step:
     columns: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Shape:
     """The columns of a batch that were not those of the batch before: `changes` says in words how."""
 
@@ -56,7 +56,7 @@ class Shape:
     columns: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ContractHistory:
     """Everything that is known of one relation's contracts, the oldest first. `shapes`: of a source table's batches,
     as they landed."""

@@ -9,7 +9,7 @@ import subprocess
 import tarfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,13 +25,14 @@ from penstock.embedded.contracts import ContractFile, decode
 from penstock.errors import DriverError, Problem, ProjectError, UsageError, UserError
 from penstock.materializations.history import APPEND_META, META
 from penstock.project.load import CACHE, find_root, load
+from penstock.record import record
 
 PARTS = ("sources", "models", "functions", "exports", "checks")
 Contracts = dict[RelationName, Contract]
 Columns = dict[RelationName, tuple[str, ...]]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ContractDiff:
     """`against`: what was compared with, in words. `notes`: what could not be compared. `problems`: what is wrong with
     one of the projects; relations that this concerns are left out."""
@@ -49,7 +50,7 @@ class ContractDiff:
         return 3 if any(each.verdict == "breaking" for each in self.relations) else 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Side:
     """What one state of the project promises: `contracts`, declared or worked out; `shapes`: what its relations have,
     whatever they promise; `unknown`: relations that are there, and nobody knows how."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from penstock import registry
@@ -48,12 +48,13 @@ from penstock.failpoint import reach
 from penstock.planner.plan import Observed, Planner
 from penstock.planner.reach import Reach
 from penstock.ports import Emit, Session, StateStore, Warehouse, WarehouseOptions
+from penstock.record import record
 
 LAST_COMMIT = "last_commit"
 """The highest commit number, mirrored outside the warehouse: a ledger behind it has lost commits."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Request:
     """How a verb wants its plan made and walked. `now` fixes the run's time; later moments are read from the clock.
     `run`: the run that this walk goes on with, None for a run of its own. `plan` and `do`: for a verb whose plan is not
@@ -146,7 +147,7 @@ def execute(
         return after_run(space, state, report, walked.held)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Walked:
     """What came of a walk: its report, the last commit number afterwards, whether there were new commits; the stamp of
     each source table when the walk was planned, the batches that are loaded now; whether what is in the warehouse

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from penstock.commands.schema import texts
 from penstock.errors import DriverError, UserError
+from penstock.record import record
 
 STARTER = "starter"
 SKIPPED = {"__pycache__", ".DS_Store"}
@@ -35,7 +35,7 @@ NEXT = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class InitReport:
     """`files` are relative to `directory`; `next_steps` are command lines to try."""
 

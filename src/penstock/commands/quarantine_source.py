@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -16,10 +15,11 @@ from penstock.domain.source import SourceTable
 from penstock.errors import UserError
 from penstock.ports import Session
 from penstock.quoting import identifier, qualified
+from penstock.record import record
 from penstock.sql.lineage import Unclear, unchanged
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SourceRow:
     """The current row with this key (typed, as text), the batch it came with, and the changes by its own columns."""
 

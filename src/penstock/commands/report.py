@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -14,12 +14,13 @@ from penstock.domain.run import RunReport, Status
 from penstock.errors import DataError, DriverError, Problem, StateError
 from penstock.failpoint import reach
 from penstock.ports import StateStore
+from penstock.record import record
 
 HELD = "quarantined"
 """The fact that says what is in quarantine: relation → [rows, {check: rows}], as JSON."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Written:
     """A report and the file that its page was written to."""
 

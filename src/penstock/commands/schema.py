@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from penstock.errors import DriverError
+from penstock.record import record
 
 FOLDER = ".schema"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SchemaReport:
     """`files` are relative to `directory`, the project's folder."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,12 +10,13 @@ from penstock.commands.workspace import Workspace, open_workspace, utc_now
 from penstock.domain.leftover import LEFT, Leftover, read
 from penstock.domain.relation import RelationName
 from penstock.errors import Location
+from penstock.record import record
 
 NOT_DECLARED = "not in the project"
 """The state of a relation that is in the warehouse all the same."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RelationStatus:
     """`rows`, `commit` and `committed_at` are of the last change; `state` is how the last step on it ended, or
     `never built`. `age_seconds` counts from the last change."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from penstock.commands.bind import attempt
@@ -12,9 +11,10 @@ from penstock.commands.workspace import open_workspace, utc_now
 from penstock.domain.relation import Column
 from penstock.errors import ProjectError
 from penstock.project.problems import Problems
+from penstock.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Validation:
     """What was checked. `columns` are the output columns of each relation that could be worked out; `notes` say what
     could not be checked, and why, and what should not be read any more."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,9 +15,10 @@ from penstock.errors import ProjectError, UsageError
 from penstock.landing.local import LocalLanding
 from penstock.ports import Engine, Landing, SourceReader, StateStore, WarehouseOptions
 from penstock.project.load import find_root, load
+from penstock.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Workspace:
     """`root` is the project's folder, `home` the environment's; both absolute."""
 

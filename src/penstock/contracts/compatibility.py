@@ -13,16 +13,16 @@ was nullable or not. And a key is a promise: rows that are unique in some column
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from penstock.domain.column_type import TypeUnknown, parse, refused
 from penstock.domain.contract import Compatibility, Contract, ContractColumn
+from penstock.record import record
 
 What = Literal["added", "removed", "type", "nullable", "not_null", "key", "pii", "default"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Change:
     """One difference between two contracts. `column` is empty for the key. `backward` and `forward` say why it breaks
     a reader in that direction; empty when it does not."""
@@ -38,7 +38,7 @@ class Change:
         return {"backward": self.backward, "forward": self.forward, "full": self.forward or self.backward}[mode]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Verdict:
     """`additive` also when nothing changed at all. `reasons`: why it is not."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from typing import Literal
 
@@ -11,13 +11,14 @@ from penstock.contracts.compatibility import Change, compare
 from penstock.contracts.impact import Impact
 from penstock.domain.contract import Compatibility, Contract
 from penstock.domain.relation import RelationName
+from penstock.record import record
 
 Verdict = Literal["same", "additive", "breaking", "versioned", "told"]
 """`versioned`: breaking, under a higher version. `told`: a relation without a contract, which promises nothing."""
 Readers = Callable[[RelationName, Sequence[str]], Sequence[Impact]]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Difference:
     """What changed of one relation. `before` and `after` are versions: None where it is not there, 0 where it has no
     contract. `reasons`: why it is breaking. `below`: who reads what is gone, or is something else now."""

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 from penstock.domain.model import Model
 from penstock.domain.project import Project
 from penstock.domain.relation import RelationName
 from penstock.graph.order import order
+from penstock.record import record
 from penstock.sql.tokens import significant
 from penstock.sql.usage import Place, Usage, usage
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Impact:
     """A model (`serv.report`) or an export (`export:sales`) that reads `columns` (`raw.orders.amount`), which change or
     are made from what changes. `sure` is false where its text could not be taken apart: then it is one that names such

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from penstock.domain.column_type import TypeUnknown, parse, refused
 from penstock.domain.contract import Contract
 from penstock.domain.relation import Column
+from penstock.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Departure:
     """One way in which columns depart from a contract. `wider`: the type is another one, and reads as that of the
     contract all the same."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from penstock.domain.plan import BuildStep
 from penstock.domain.strategy import Grain
+from penstock.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Range:
     """What is asked for: times at or after `begin` and before `end`, both UTC, without a zone. `column` and `grain`,
     where they are None, are those of the model."""
@@ -21,7 +21,7 @@ class Range:
     grain: Grain | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Partition:
     """Rows whose time is at or after `begin` and before `end`; both UTC, without a zone."""
 
@@ -37,7 +37,7 @@ class Partition:
         return self.begin.strftime({"hour": "%Y-%m-%dT%H", "day": "%Y-%m-%d", "month": "%Y-%m"}[self.grain])
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PartitionStep(BuildStep):
     """Make one partition of a model's relation equal to its definition. `backfill` identifies the backfill it belongs
     to; one that is not `needed` was done by an earlier call. The step without a partition ends the model's backfill,

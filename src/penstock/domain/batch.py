@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
 from penstock.domain.relation import Column
 from penstock.domain.source import ExtractKind
+from penstock.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SourceFile:
     """A file an extract read: its path relative to the source's root, size in bytes, mtime in ns, sha256 (hex)."""
 
@@ -21,7 +21,7 @@ class SourceFile:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Correction:
     """What a person says that a row of the source ought to be. `row`: the id of the row that is corrected, `batch`
     where it was seen last, `payload` as it was received and `key` the texts of its key there (none without a key);
@@ -35,7 +35,7 @@ class Correction:
     key: tuple[str | None, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Extract:
     """What a reader hands to the landing: a Parquet file in the staging folder, not yet a batch.
 
@@ -52,7 +52,7 @@ class Extract:
     correction: Correction | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Manifest:
     """The commit point of a batch. `data` is the data file's path relative to the landing; times are UTC.
 
@@ -87,7 +87,7 @@ def extracts(batches: Iterable[Manifest]) -> tuple[Manifest, ...]:
     return tuple(batch for batch in batches if batch.correction is None)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pending:
     """What a source would give now. `stamp` is a cheap fingerprint of the source's files (names, sizes, times);
     `summary` says in words what would be landed (`2 new files`), None when there is nothing new."""

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any, Literal
 
 from penstock.domain.relation import RelationName
 from penstock.errors import Location
+from penstock.record import record
 
 OnFail = Literal["warn", "fail", "quarantine"]
 Dimension = Literal["completeness", "accuracy", "consistency", "timeliness", "uniqueness", "validity"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tolerance:
     """How many rows may fail before the check does: a number of rows, or a share (0 … 1) of those that were judged.
     At most one of them is given; neither: none may."""
@@ -33,7 +34,7 @@ class Tolerance:
         return failing <= (self.rows or 0)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Incident:
     """A time whose figures are no measure of later ones. `begin` (None: since ever) and `end`, the first moment after
     it, are ISO times in UTC."""
@@ -49,7 +50,7 @@ class Incident:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Check:
     """`name` is unique among the checks of its relation. `columns` are those it is about, in the order declared;
     `options` what its kind takes beside them, completed: spans of time in seconds, shares as 0 … 1. `where`: a
@@ -72,7 +73,7 @@ class Check:
     incidents: tuple[Incident, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rule:
     """A check of single rows that sets rows apart, as SQL on the columns of one row. `fails`: the condition that a row
     is set apart, never NULL; `reason`: the text that says why, never NULL; `columns`: those the check is about."""

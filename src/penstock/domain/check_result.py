@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 from typing import Any, Literal
 
 from penstock.domain.relation import RelationName
 from penstock.errors import Location, Problem
+from penstock.record import record
 
 
 class CheckOutcome(StrEnum):
@@ -19,7 +20,7 @@ class CheckOutcome(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CheckResult:
     """`scope`: whether all rows of the relation were judged, or those that came with this step. `rows`: how many that
     were, `failing`: how many of them fail; both None for a check that is not about single rows. `values`: what was
@@ -60,7 +61,7 @@ def folded(results: Sequence[CheckResult]) -> CheckResult:
 _SEVERITY = (CheckOutcome.PASSED, CheckOutcome.WARNED, CheckOutcome.FAILED)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Checked:
     """What an evaluation on demand gave. `commit`: the last commit of the warehouse it looked at; `missing`: relations
     with checks that are not built yet; `problems`: what could not be evaluated, and why."""

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from typing import TypeVar
+
+from penstock.record import record
 
 Part = TypeVar("Part")
 
@@ -40,7 +41,7 @@ class TypeUnknown(ValueError):
     """Text that is no type; the message says what was found."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Scalar:
     """`size`: width and scale of a decimal."""
 
@@ -51,7 +52,7 @@ class Scalar:
         return f"{self.name}({self.size[0]},{self.size[1]})" if self.size else self.name
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Listed:
     """A list; `length` of one of fixed length."""
 
@@ -62,7 +63,7 @@ class Listed:
         return f"{self.item}[{self.length or ''}]"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Struct:
     fields: tuple[tuple[str, Type], ...]
 
@@ -70,7 +71,7 @@ class Struct:
         return f"STRUCT({', '.join(f'{_quoted(name)} {each}' for name, each in self.fields)})"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Mapped:
     key: Type
     value: Type
@@ -79,7 +80,7 @@ class Mapped:
         return f"MAP({self.key}, {self.value})"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Enumerated:
     symbols: tuple[str, ...]
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import sha256
 from typing import Literal
 
 from penstock.domain.relation import RelationName
 from penstock.errors import Location
+from penstock.record import record
 
 Mode = Literal["additive", "strict", "evolve"]
 """What a shape other than the contract's does: new columns are let through and all else stops; anything stops; what
@@ -17,7 +18,7 @@ Compatibility = Literal["backward", "forward", "full"]
 old one can read what is written by the new one; both."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ContractColumn:
     """`type` is the engine's name of it (`DECIMAL(12,2)`, `STRUCT(a BIGINT)[]`). `default`: what is taken where a batch
     lacks the column, as text; None: there is none."""
@@ -30,7 +31,7 @@ class ContractColumn:
     description: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Contract:
     """`version` counts from 1. `key`: the columns that tell rows apart. `deprecated`: the day (ISO) after which nobody
     should read it. `declared` is false for one that was worked out from SQL, which promises nothing."""
@@ -62,7 +63,7 @@ class Contract:
         return next((each for each in self.columns if each.name.lower() == lowered), None)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Held:
     """That a relation was published under a contract, until the next of these: since when (ISO, UTC), by which run and
     revision of the project. `columns`: what it really had, as (name, type)."""

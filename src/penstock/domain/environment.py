@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from penstock.record import record
 
 RETENTION = 7 * 86400.0
 """Seconds."""
@@ -11,7 +13,7 @@ REPORTS = 30
 """Runs whose quality reports are kept."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Environment:
     """One physical place where a project runs.
 

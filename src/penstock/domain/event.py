@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from penstock.domain.run import RunReport, StepResult
+from penstock.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RunStarted:
     run: str
     environment: str
@@ -16,7 +16,7 @@ class RunStarted:
     started: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StepStarted:
     run: str
     step: str
@@ -24,13 +24,13 @@ class StepStarted:
     target: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StepFinished:
     run: str
     result: StepResult
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RunFinished:
     report: RunReport
 

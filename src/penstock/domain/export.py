@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from penstock.domain.relation import RelationName
 from penstock.errors import Location
+from penstock.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Export:
     """`relations` written as `format` to `path`, which is relative to the environment's export folder.
 

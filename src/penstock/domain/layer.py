@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
+
+from penstock.record import record
 
 Materialization = Literal["auto", "view", "rebuild", "append", "merge", "time_range", "history"]
 LayerMaterialization = Literal["auto", "view", "rebuild", "append"]
 """Those that need nothing a model would have to say."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Layer:
     """One schema of the warehouse.
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Literal
 
 from penstock.domain.relation import RelationName
+from penstock.record import record
 
 RelationKind = Literal["table", "view"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Commit:
     """One warehouse transaction that changed one relation. `rows` is what the relation held afterwards, None for a
     view."""
@@ -26,7 +27,7 @@ class Commit:
     committed_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ledger:
     """`commits`: the last commit of each relation. `applied[model][input]`: the commit of `input` that the last build
     of `model` has seen. `loaded`: sha256 of every batch in the warehouse, by batch id. `last`: the highest commit

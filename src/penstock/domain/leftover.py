@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from penstock.domain.relation import RelationName
+from penstock.record import record
 
 LEFT = "left"
 """Under this name the state store has what the last run found of them: `status` opens no warehouse."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Leftover:
     """`relations` are dropped together: the relation, or a history with the view of its current rows. `rows` is what
     was stored after the last commit, None for a view; times are UTC."""
@@ -25,7 +25,7 @@ class Leftover:
     committed_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Dropped:
     """What `drop` found that the project declares no more (`left`), and which of these it has dropped."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from penstock.domain.relation import RelationName
+from penstock.record import record
 
 AFFECTED = "_penstock_affected"
 """The temporary table of affected units: one column per unit column, named u0, u1, …"""
@@ -24,7 +24,7 @@ def old_rows(relation: RelationName) -> str:
     return f"_penstock_old {relation}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Program:
     """Statements for one model and one set of changed inputs. `$name` parameters are still in them.
 
@@ -46,7 +46,7 @@ class Program:
     above: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Maintenance:
     """What analysis says of a model: maintained by `unit` (with `stamps`), or, when `reason` is set, rebuilt, and why:
     half a sentence that can stand behind "rebuilt: ". `timed`: the result depends on the time by more than stamps.

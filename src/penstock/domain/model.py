@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from penstock.domain.check import Check, Tolerance
@@ -11,9 +11,10 @@ from penstock.domain.layer import Materialization
 from penstock.domain.relation import RelationName
 from penstock.domain.strategy import Strategy
 from penstock.errors import Location
+from penstock.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Model:
     """One relation of the warehouse and how it is made.
 

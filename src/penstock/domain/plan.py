@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from penstock.domain.batch import Manifest
 from penstock.domain.export import Export
 from penstock.domain.maintenance import Maintenance
 from penstock.domain.model import Model
 from penstock.domain.relation import RelationName
 from penstock.domain.source import SourceTable
+from penstock.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LandStep:
     """source → landing: extract what is new. Never touches the warehouse."""
 
@@ -24,7 +23,7 @@ class LandStep:
     kind = "land"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LoadStep:
     """landing → first layer: the batches the ledger does not list, in order, each exactly once.
 
@@ -44,7 +43,7 @@ class LoadStep:
     kind = "load"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BuildStep:
     """Make a model's relation equal to its definition. `inputs` are the stored relations it reads, views looked
     through; `fingerprint` covers its own definition and that of every view it reads, `moment` the times they use, if
@@ -76,7 +75,7 @@ class BuildStep:
         return self.materialization in ("auto", "rebuild") or mirrored
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ExportStep:
     """Write relations as a file, aside and renamed."""
 
@@ -93,7 +92,7 @@ class ExportStep:
 Step = LandStep | LoadStep | BuildStep | ExportStep
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Plan:
     """Steps in an order that respects `depends_on`. A step with `needed=False` is expected to have nothing to do;
     the executor decides again when its turn comes, from what the steps before it really changed. `notes`: what people

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime
 
 from penstock.domain.environment import Environment
@@ -12,13 +12,14 @@ from penstock.domain.layer import Layer
 from penstock.domain.model import Model
 from penstock.domain.relation import RelationName
 from penstock.domain.source import Source, SourceTable
+from penstock.record import record
 
 Scalar = str | int | float | bool
 Parameter = Scalar | date | datetime
 """The value behind a `$name` in a model: a project variable, or a built-in time."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Project:
     """The declared pipeline. `root` is the absolute path of its folder; `fingerprint` changes when any file does."""
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
 from penstock.domain.relation import RelationName
+from penstock.record import record
 
 DIMENSIONS = ("completeness", "accuracy", "consistency", "timeliness", "uniqueness", "validity")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Held:
     """Rows of a relation that are in quarantine, and how many of them each check has set apart."""
 
@@ -20,7 +21,7 @@ class Held:
     checks: Mapping[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Point:
     """What came of a check in one run. `rows` and `failing` as in CheckResult."""
 
@@ -31,7 +32,7 @@ class Point:
     failing: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CheckState:
     """A check and its last known result; `outcome` is None when it was never evaluated.
 
@@ -60,7 +61,7 @@ class CheckState:
     trend: tuple[Point, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Counted:
     """Checks by what came of them. `pass_rate`: percent of those evaluated that passed, None when none was; it is
     rounded down to one place, so that 100.0 means all."""
@@ -80,7 +81,7 @@ class Counted:
         return self.passed * 1000 // self.evaluated / 10 if self.evaluated else None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Scores:
     """0 … 1, None where there is nothing to judge by: the mean of the scores of checks, of all and by dimension."""
 
@@ -88,7 +89,7 @@ class Scores:
     dimensions: Mapping[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Accounting:
     """Where rows went, of a source table those that came last, of a model all of them: rows_in = published +
     quarantined + duplicates + filtered when it `adds_up`. `duplicates`: identical copies beside the one that was kept;
@@ -105,7 +106,7 @@ class Accounting:
         return self.rows_in == self.published + self.quarantined + self.duplicates + self.filtered
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RelationQuality:
     """A relation of the project. `kind`: `source`, or how the model is kept. `rows` it holds; `quarantined`: rows held
     back that are in quarantine now; `state`: how the last step on it ended, None when there was none."""
@@ -121,7 +122,7 @@ class RelationQuality:
     state: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Said:
     """A problem as it was told when it came up."""
 
@@ -131,7 +132,7 @@ class Said:
     hint: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Broken:
     """A step of the run that failed by something else than a check: a contract, SQL, a source that does not answer."""
 
@@ -140,7 +141,7 @@ class Broken:
     problems: tuple[Said, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LayerQuality:
     """`relations` it has, `checked` of which have checks."""
 
@@ -152,7 +153,7 @@ class LayerQuality:
     quarantined: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class QualityReport:
     """The whole project as it stands after a run: `run`, `command` and `status` are those of the run, `seconds` how
     long it took (None: it was broken off), `timestamp` (UTC) when it ended. Layers and relations in the order of the

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 from penstock.domain.relation import RelationName
+from penstock.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Discard:
     """A person said that rows need no further look, or (`restores`) that they do after all. `rows`: their ids; `at`:
     UTC."""
@@ -36,7 +36,7 @@ def hidden(decisions: Iterable[Discard]) -> dict[RelationName, dict[str, Discard
     return found
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ReasonCount:
     """A fault, and how many rows have it. `reason` names no value."""
 
@@ -44,7 +44,7 @@ class ReasonCount:
     rows: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Quarantined:
     """What is set apart of a relation. `rows` without those that were `discarded`; a row with two faults is in the
     counts of both. `last_seen`: None for a model, whose rows are all of now."""
@@ -57,7 +57,7 @@ class Quarantined:
     last_seen: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class QuarantinedRow:
     """A row that was set apart. `id` is the same wherever the row has the same values; `payload` the row as received
     (of a model: as the SELECT gives it), private values replaced by `***`. `copies`: how often the row stands there.
@@ -78,7 +78,7 @@ class QuarantinedRow:
     discarded: Discard | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Decision:
     """A fix, a discard or its undoing, with who, when (UTC) and why. `rows`: ids; `batch` (of a fix): the correction.
     Or a row that has `left` by itself, in `run`: nobody decided that (`by` is None), `cause` and `why` say what
@@ -97,7 +97,7 @@ class Decision:
     first_seen: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fixed:
     """A correction that has landed as `batch`. It is loaded by the next run. `changed`: the columns that were set, of
     the source table `relation`; private values replaced by `***`."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from penstock.record import record
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class RelationName:
@@ -29,7 +31,7 @@ class RelationName:
         return f"{self.layer}.{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Column:
     """A column as a warehouse or a file has it. `type` is the engine's own name of the type."""
 

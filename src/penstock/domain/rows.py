@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from penstock.domain.relation import Column
+from penstock.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rows:
     """Columns and rows, as Python values. `more` is true when the query had more rows than were asked for."""
 

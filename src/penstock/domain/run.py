@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 
 from penstock.domain.check_result import CheckResult
 from penstock.errors import Problem
+from penstock.record import record
 
 
 class Status(StrEnum):
@@ -23,7 +24,7 @@ class Status(StrEnum):
     CRASHED = "crashed"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StepResult:
     """`rows`: what the relation holds (build), what was landed (land), loaded (load) or written (export).
     `accounting` says where a batch's rows went: rows_in = inserted + updated + unchanged + duplicates + quarantined;
@@ -50,7 +51,7 @@ class StepResult:
     checks: tuple[CheckResult, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RunReport:
     """The result of a run: steps in the order they ended. `quality`: the page of the quality report it has written.
     `notes`: what went wrong beside the run and has changed nothing of how it ended."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ from penstock.domain.check import Check, Tolerance
 from penstock.domain.contract import Contract
 from penstock.domain.relation import RelationName
 from penstock.errors import Location
+from penstock.record import record
 
 
 class ExtractKind(StrEnum):
@@ -21,7 +22,7 @@ class ExtractKind(StrEnum):
     APPEND = "append"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Cursor:
     """An incremental extract by column: of a file that has grown the rows at or above the highest value seen, less
     `lag`; and a row that is older than what is known of its key changes nothing.
@@ -52,7 +53,7 @@ _COMPARED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SourceColumn:
     """A declared column: text that does not read as `type` (a DuckDB type, `format` a strptime pattern for dates and
     times) sends its row to quarantine on load."""
@@ -63,7 +64,7 @@ class SourceColumn:
     required: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SourceTable:
     """One table of a source, and how it is extracted and kept. `effective` is the column that says since when a row is
     valid (None: since its batch was taken). `on_missing_column`: what to do with a batch that lacks a column which
@@ -109,7 +110,7 @@ class SourceTable:
         return self.history if self.key else self.relation
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Source:
     """A system that tables come from. `connector` names the plug-in; `root` is the folder (or address) it reads."""
 

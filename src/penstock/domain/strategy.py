@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from penstock.record import record
 
 Grain = Literal["hour", "day", "month"]
 VALIDITY = ("valid_from", "valid_to", "is_current")
 """Columns that a history adds to those of its SELECT."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TimeRange:
     """Whole ranges (a `grain` long, UTC) of the time `column` are replaced. `lookback`: seconds before the latest time
     seen from which ranges are made anew when nobody can tell which have changed."""
@@ -20,7 +21,7 @@ class TimeRange:
     lookback: float = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Versioning:
     """Versions of the rows of a SELECT. `by` changes: a version is valid from when the change was seen; by updated_at:
     from what `column` says. `columns` are those that make a version when they differ, empty: all. `deletes`: whether
@@ -32,7 +33,7 @@ class Versioning:
     deletes: Literal["close", "ignore"] = "close"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Strategy:
     """What a model's front matter says beside its materialization. `deletes` goes with merge; `map` and `group` are for
     Python models that are called with changed rows, or with the whole groups that changed."""

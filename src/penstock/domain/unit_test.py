@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any
 
@@ -11,6 +11,7 @@ from penstock.domain.model import Model
 from penstock.domain.relation import RelationName
 from penstock.domain.source import SourceTable
 from penstock.errors import Location, Problem
+from penstock.record import record
 
 SET_APART = "reasons"
 """In expected rows of a quarantine: the names of the checks that have set the row apart."""
@@ -18,7 +19,7 @@ FOLDER = "tests"
 """Of a project: where its unit tests are."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fixture:
     """Rows as a person wrote them. A row is a mapping; a column it leaves out is NULL. `lines` says where each row
     stands in the file `location.path`. `names`: every column any row has, in the order they come; `columns`: the types
@@ -41,7 +42,7 @@ class Fixture:
         return Location(self.location.path, self.lines[row]) if row < len(self.lines) else self.location
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Expected:
     """What a model should give. `rows` None: nobody says which rows. `compared`: the columns that are, empty: all.
     `error`: the code or a part of the message of the error that should come instead of rows. `checks`: what should
@@ -65,7 +66,7 @@ class Expected:
         return self.error_code is not None or self.error_text is not None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UnitStep:
     """Changes of inputs, by relation, and what the model should hold after them. `mode`: how it has to be made."""
 
@@ -79,7 +80,7 @@ class UnitStep:
     mode: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UnitTest:
     """One test as its file says it. `now`: the fixed clock, ISO 8601, UTC unless it has a zone."""
 
@@ -103,7 +104,7 @@ class UnitTest:
 # A test against a project
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Shape:
     """What is known of a relation's columns without any data: types by name, empty text where only the name is known.
     `is_open`: it may have other columns too."""
@@ -112,7 +113,7 @@ class Shape:
     is_open: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UnitInput:
     """A relation that a test gives. `table`: the source table it is of, None for a model's relation. `shape`: what is
     known of its columns."""
@@ -134,7 +135,7 @@ class UnitInput:
         return self.table.stored if self.table is not None else self.relation
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UnitPlan:
     """A test that fits its project. `inputs` are given, `built` are the models that are made of them, in order; the
     last one is the model under test."""
@@ -153,7 +154,7 @@ class UnitStatus(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RowDifference:
     """One row that differs. `expected` is None for a row that was found and not expected, `found` for one that was
     expected and not found. `changed`: the columns that differ, where both are there. `location`: of the expected
@@ -166,7 +167,7 @@ class RowDifference:
     location: Location | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Mismatch:
     """One thing that is not as expected. `step`: after which step, None: after the first build. `columns` are those of
     `differences`, `key` those of them that tell rows apart. `more`: differences that are not shown."""
@@ -181,7 +182,7 @@ class Mismatch:
     problems: tuple[Problem, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StepMade:
     """How the model was made after a step (None: first): maintained, rebuilt, …, and why so."""
 
@@ -191,7 +192,7 @@ class StepMade:
     rows: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UnitResult:
     """What came of one test."""
 
@@ -208,7 +209,7 @@ class UnitResult:
         return f"{self.model}:{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UnitReport:
     """What came of all that were selected, in the order of their files. `untested`: models that no test is about."""
 

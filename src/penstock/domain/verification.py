@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any
 
 from penstock.domain.relation import RelationName
+from penstock.record import record
 
 
 class Verdict(StrEnum):
@@ -21,7 +22,7 @@ class Verdict(StrEnum):
     OPEN = "open"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Difference:
     """One row that differs, or `copies` equal ones. `key`: what tells it apart; empty when nothing is declared to.
     `expected` is what the definition gives, `found` what is stored, of the columns in which they differ; None when
@@ -33,7 +34,7 @@ class Difference:
     copies: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Verified:
     """One relation. `checked`: what was compared, in words; `rows`: how many stored rows were. `missing` rows ought to
     be there and are not, `extra` ones are there and ought not to be; a row with a wrong value is one of each.
@@ -50,7 +51,7 @@ class Verified:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Verification:
     """`commit`: the last commit of the warehouse that was looked at; `deep`: whether inputs were recomputed too."""
 

@@ -19,6 +19,7 @@ from penstock.materializations import history, judgement, maintain, versions
 from penstock.materializations import landed as landing
 from penstock.ports import Session
 from penstock.quoting import identifier, literal
+from penstock.record import record
 
 
 @dataclass(slots=True)
@@ -49,7 +50,7 @@ class Counts:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Loading:
     """What loading a batch needs beside the batch: a session with a transaction open, the run, the time (UTC).
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 from penstock.domain.relation import RelationName
 from penstock.executor.catalogue import Catalogue
@@ -11,6 +10,7 @@ from penstock.executor.ledger import EVERY
 from penstock.materializations import changelog
 from penstock.ports import Session
 from penstock.quoting import identifier
+from penstock.record import record
 
 
 def moved(seen: Mapping[RelationName, int], inputs: Mapping[RelationName, int]) -> dict[RelationName, int]:
@@ -18,7 +18,7 @@ def moved(seen: Mapping[RelationName, int], inputs: Mapping[RelationName, int]) 
     return {name: seen.get(name, 0) for name, number in inputs.items() if number != seen.get(name, 0)}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Logged:
     """What the change log of a relation holds after the commit `seen`: change rows of so many `commits`."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from penstock.domain.source import SourceTable
 from penstock.errors import DataError, PenstockError, UserError
 from penstock.executor.ledger import either_way
 from penstock.ports import Session
+from penstock.record import record
 from penstock.sql.render import bind_parameters
 
 SAMPLES = 5
@@ -33,7 +34,7 @@ PRIVATE = "pii"
 """A relation with this tag shows no value at all."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Checkable:
     """A relation with its checks. `key` tells its rows apart; `private` are columns whose values are not shown, None:
     all of them. `owner` answers for it."""

@@ -7,7 +7,7 @@ conform is held back. A batch of a keyed table is one picture of it: a column th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from penstock.contracts.shape import SAME_VALUES, Departure, departures, differs
 from penstock.domain.contract import Contract
@@ -15,13 +15,14 @@ from penstock.domain.relation import Column
 from penstock.domain.source import ExtractKind, SourceColumn, SourceTable
 from penstock.errors import DataError
 from penstock.quoting import identifier, literal
+from penstock.record import record
 
 Readers = Callable[[Sequence[str]], Sequence[str]]
 TEXT = "VARCHAR"
 """Landed text has no type of its own: each of its values is judged."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Conformed:
     """How a batch is read. `filled`: columns it lacks, as SQL of their values; `columns`: how columns that the contract
     does not list are read, beside those it does; `widened`: stored columns that take a wider type; `strangers`: fields

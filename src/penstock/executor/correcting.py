@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -18,11 +17,12 @@ from penstock.materializations import history, judgement
 from penstock.materializations import landed as landing
 from penstock.ports import Session
 from penstock.quoting import identifier, literal
+from penstock.record import record
 
 _ROW = "_penstock_row"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Place:
     """Where a row stands: the batch, its id there, how many copies of it are meant."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from penstock.domain.check_result import CheckResult
 from penstock.domain.model import Model
@@ -21,12 +21,13 @@ from penstock.failpoint import reach
 from penstock.materializations import build as building
 from penstock.materializations import changelog, maintain
 from penstock.ports import Session
+from penstock.record import record
 
 UNTOUCHED = 0.3
 """A share of the rows: where more of them change, a table is made anew rather than corrected."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Making:
     """What a step knows when its transaction is open. `fingerprint` is what the ledger is told the relation was made
     from; `found` are the relation's columns; `stamps` those of them that are not compared; `apart`: where the rows went

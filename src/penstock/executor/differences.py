@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import isnan
 from typing import Any
 
@@ -15,6 +15,7 @@ from penstock.domain.verification import Difference, Verdict, Verified
 from penstock.materializations import audit, comparison
 from penstock.ports import Session
 from penstock.quoting import columns, identifier, literal
+from penstock.record import record
 
 MOST = 10
 """Rows that are shown of those that differ."""
@@ -25,7 +26,7 @@ RANGES = "every range from {} on, against its definition; earlier ones are kept 
 HISTORY = "its current versions, against its SELECT; its line of versions"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Comparison:
     """`stored` and `expected` are FROM items with the columns `shape`; `how` has the columns that tell rows apart and
     those that are not compared. Where rows are set apart, `given` and `kept` have all rows of the SELECT and all that

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 
 from penstock.domain.batch import Manifest
@@ -21,6 +21,7 @@ from penstock.materializations.typing import typed
 from penstock.planner.plan import load_fingerprint
 from penstock.ports import Session
 from penstock.quoting import columns, identifier, literal
+from penstock.record import record
 
 LIMIT = "QUARANTINE_LIMIT"
 SAMPLES = 5
@@ -29,7 +30,7 @@ _MOMENT = datetime(1970, 1, 1)
 """Checks of single rows know no time."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Landed:
     """What is landed of the table that is loaded: all its batches, and where the data file of one is. `discarded` gives
     the ids of rows that a person has discarded. `corrected`: by batch, the rows of it that are corrected later."""

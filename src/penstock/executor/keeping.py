@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from penstock.domain.maintenance import AFFECTED, Program
 from penstock.domain.model import Model
@@ -17,10 +17,11 @@ from penstock.materializations import maintain, versions
 from penstock.materializations.quarantine import TEMPORARY
 from penstock.planner.plan import defined, stale
 from penstock.ports import Session
+from penstock.record import record
 from penstock.sql.render import bind_parameters
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Keeping:
     """One build. `select` gives all of the model's rows, `own` are its columns; `anew`: whatever is there counts as
     absent. `follow`: try to look at what changed only. `temporary`: tables to take away in the end."""

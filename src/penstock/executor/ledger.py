@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 
 from penstock.domain.ledger import Commit, Ledger, RelationKind
@@ -19,6 +18,7 @@ from penstock.failpoint import reach
 from penstock.materializations import changelog, departures, entries
 from penstock.ports import Session, Warehouse
 from penstock.quoting import identifier
+from penstock.record import record
 
 SCHEMA = "_penstock"
 QUARANTINE = entries.ENTRIES
@@ -150,7 +150,7 @@ def either_way(session: Session) -> Iterator[None]:
         raise
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Entry:
     """What one step commits beside its data. `changes`: the change rows it has logged; None when the log does not reach
     across this commit. It begins anew after it then, if the relation is `logged` at all."""

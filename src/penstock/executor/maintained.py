@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from penstock.domain.maintenance import AFFECTED, Program, counted, listed
 from penstock.domain.plan import BuildStep
@@ -18,6 +18,7 @@ from penstock.failpoint import reach
 from penstock.materializations import maintain
 from penstock.materializations.quarantine import HELD, TEMPORARY
 from penstock.ports import Session
+from penstock.record import record
 from penstock.sql.render import bind_parameters
 
 CHANGES = "changes"
@@ -26,7 +27,7 @@ SMALL = 10_000
 """Rows up to which nobody asks whether making a table anew would be less work."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Following:
     """One model in an open transaction. `inputs`: the last commit of each input; `reason`: why there is work at all."""
 

@@ -4,7 +4,6 @@ differ are changed and logged, so that whoever reads it has no more to do than n
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from penstock.domain.plan import BuildStep
 from penstock.domain.relation import Column, RelationName
@@ -20,9 +19,10 @@ from penstock.materializations import build as building
 from penstock.materializations import maintain
 from penstock.materializations.quarantine import TEMPORARY
 from penstock.ports import Session
+from penstock.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rebuilding:
     """`select` gives the model's rows, once the statements of `first` have run; `fingerprint` is what the ledger is
     told; `anew`: whatever is there counts as absent."""

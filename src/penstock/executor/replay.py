@@ -8,7 +8,6 @@ told from raw history: then its versions depend on the landing alone, and not on
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from penstock.domain.model import Model
@@ -20,6 +19,7 @@ from penstock.executor.work import Work
 from penstock.materializations import asof
 from penstock.planner.reach import Reach
 from penstock.ports import Session
+from penstock.record import record
 
 POSITION = RelationName("_penstock", "time")
 """Stands among a model's applied inputs for the time of its last look, in microseconds since 1970."""
@@ -29,7 +29,7 @@ _ITS_SELECT = frozenset({"auto", "rebuild"})
 """A table that is kept so holds the rows of its SELECT, without those that are set apart."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Look:
     """At one time (UTC, without a zone). `select` gives the model's rows as they were then, None: as they are now."""
 

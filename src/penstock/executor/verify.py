@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -26,12 +26,13 @@ from penstock.materializations.quarantine import FAILED, both, compared, held_co
 from penstock.planner.plan import load_fingerprint, positions, stale
 from penstock.planner.reach import Reach
 from penstock.ports import Session, Warehouse
+from penstock.record import record
 
 LINE = "its line of versions"
 BATCHES = "as many rows of each batch as were loaded"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sources:
     """What verification needs to know of a project. `parameters` gives the values of `$name` for a time; `times`: when
     runs began that may have made what is stored, the likeliest first."""
@@ -42,7 +43,7 @@ class Sources:
     times: Iterable[datetime]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Made:
     """A model as it was made last: the parameters then, what it depends on, and why it cannot be made so again."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from pathlib import Path
 
@@ -25,9 +25,10 @@ from penstock.executor.together import Again, GroupCommitter
 from penstock.executor.turn import Turn
 from penstock.planner.reach import Reach
 from penstock.ports import Landing, Session, Warehouse
+from penstock.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Outcome:
     """How a step ended when it did not fail. The fields mean what they mean in StepResult."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,6 +17,7 @@ from penstock.domain.relation import Column
 from penstock.errors import DataError
 from penstock.exports.selection import ROW
 from penstock.quoting import identifier
+from penstock.record import record
 
 if TYPE_CHECKING:
     from penstock.exports.workbook import PlainSheet, Styles
@@ -76,7 +76,7 @@ def readable(sql: str, type_name: str) -> str:
     return f"CAST({sql} AS VARCHAR)"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Look:
     """How a column's cells look. `measure` groups the digits of whole numbers, `pattern` is an Excel number format
     that replaces ours, `total` marks the cells of a totals row or column."""

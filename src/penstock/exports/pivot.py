@@ -17,6 +17,7 @@ from penstock.exports.sheet import summed, width
 from penstock.exports.workbook import MAX_COLUMNS, MAX_ROWS, PlainSheet, Styles
 from penstock.ports import Session
 from penstock.quoting import identifier, qualified
+from penstock.record import record
 
 Function = Literal["sum", "count", "count_distinct", "avg", "min", "max"]
 Key = tuple[Any, ...]
@@ -25,7 +26,7 @@ NO_LABEL = "(empty)"
 TOTAL = "Total"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pivot:
     """`rows` are one or more columns, `across` the column whose values become columns (None: no cross-tab), `values`
     the aggregated columns. All of them are columns of the selection."""

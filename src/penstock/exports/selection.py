@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from penstock.domain.relation import Column, RelationName
 from penstock.errors import UserError
@@ -11,12 +10,13 @@ from penstock.exports.options import suggestion
 from penstock.ports import ExportRequest
 from penstock.quoting import columns as quoted
 from penstock.quoting import identifier, qualified
+from penstock.record import record
 
 ROW = "r"
 """What the relation is called in the SELECT; expressions over its columns are written `r."name"`."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Selection:
     """`columns` in the order they are exported; `order` are the columns rows are sorted by, () for no order."""
 

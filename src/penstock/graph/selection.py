@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from penstock.errors import UserError
 from penstock.graph.order import downstream, upstream
+from penstock.record import record
 
 METHODS = ("tag", "source", "owner", "export")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Node:
     """Something that can be selected. `names` are what it answers to (a table and its history, say); `source` and
     `export` are set for nodes of that kind."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from penstock.domain.relation import RelationName
+from penstock.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Catalog:
     """`tables`: the columns of each stored relation, in order. `views`: the SELECT of each view, `$name` parameters in
     it. `keys`: columns that tell the rows of a stored relation apart, where some are declared."""

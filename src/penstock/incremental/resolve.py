@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from sqlglot import exp
 
@@ -27,6 +26,7 @@ from penstock.incremental.nodes import (
 from penstock.incremental.reasons import Rebuild
 from penstock.incremental.scope import Scope
 from penstock.incremental.select import Body
+from penstock.record import record
 from penstock.sql.parse import parse
 
 _SELECT = """expressions from_ joins where group having qualify windows order limit offset distinct with_ kind hint"""
@@ -35,7 +35,7 @@ _TABLE_PARTS = {"this", "db", "alias"}
 _COMBINED = {exp.Union: "union", exp.Except: "except", exp.Intersect: "intersect"}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class With:
     """A WITH clause's entry: its query, what it may see, the names it gives its columns."""
 

@@ -10,7 +10,7 @@ runs it in one transaction and reads the counts.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from penstock.domain.check import Rule
 from penstock.domain.ledger import RelationKind
@@ -19,6 +19,7 @@ from penstock.domain.source import SourceTable
 from penstock.materializations.typing import Typed, typed
 from penstock.materializations.versions import Versions
 from penstock.quoting import columns, identifier, literal, qualified
+from penstock.record import record
 
 BATCH = "_penstock_batch"
 CHANGED = "_penstock_changed"
@@ -35,7 +36,7 @@ META_TYPES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Incoming:
     """One landed batch as SQL. `landed` reads its data file (and gives `file_row_number`); `columns` are its columns as
     they will be stored; `rows`, about how many there are. `rules` set rows apart by what the columns hold when they are

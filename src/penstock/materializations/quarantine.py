@@ -7,12 +7,12 @@ corrected by the differences between what is and what should be.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from penstock.domain.quarantine import COMMIT, FIRST_SEEN, META, REASONS, RULES, RUN
 from penstock.domain.relation import Column
 from penstock.materializations.maintain import CAME, ROW, placeless
 from penstock.quoting import columns, literal
+from penstock.record import record
 
 FAILED = "_penstock_failed"
 """Rows as they should be set apart: a model's columns and the reasons."""
@@ -22,7 +22,7 @@ TEMPORARY = (FAILED, HELD)
 _REASONS = next(column for column in META if column.name == REASONS)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rule:
     """`fails`: a condition on a row, never NULL; `says`: what is wrong with a row that meets it."""
 

@@ -9,13 +9,13 @@ prints as `infinity`, as five digits or BC is no date that a file meant.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from penstock.domain.number_text import FLOATS
 from penstock.domain.number_text import shape as shape_of
 from penstock.domain.relation import Column
 from penstock.domain.source import SourceColumn
 from penstock.quoting import identifier, literal
+from penstock.record import record
 
 ALIASES = {
     "INT": "INTEGER",
@@ -36,7 +36,7 @@ _TIME = r"\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?"
 _ZONE = r"(Z|[+-](0\d|1[0-4])(:?\d{2})?)"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Typed:
     """SQL for one column: `value`, its typed value; `bad`, true for a row whose value does not fit (None: never)."""
 

@@ -19,12 +19,13 @@ draw.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from penstock.domain.relation import Column
 from penstock.materializations.changelog import exact
 from penstock.materializations.maintain import CAME, GONE, ROW
 from penstock.quoting import columns, identifier, literal
+from penstock.record import record
 
 FRESH = "_penstock_fresh"
 ABSENT = "_penstock_absent"
@@ -36,7 +37,7 @@ _FROM, _OPEN, _INSTEAD = "_penstock_from", "_penstock_open", "_penstock_instead"
 _TIME, _IS_VERSION = "_penstock_time", "_penstock_is_version"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Versions:
     """`table` (quoted) holds versions: `own` columns, `meta`, valid_from, valid_to, is_current. `key` tells whose
     version a row is; a row that differs in `compared` columns is another one. `at` is now: text of a UTC timestamp,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from hashlib import sha256
 
 from penstock.domain.batch import Manifest, Pending
@@ -19,11 +19,12 @@ from penstock.domain.source import ExtractKind, SourceTable
 from penstock.graph.order import order
 from penstock.planner import gates
 from penstock.planner.reach import RULES, Reach
+from penstock.record import record
 
 CONTRACT = "its contract changed"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Observed:
     """What was found outside before planning. `pending` and `batches` are by source table id; a table whose source
     could not be asked has the reason in `unreachable`. `exported` names the exports whose file is there.

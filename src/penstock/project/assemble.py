@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -43,13 +43,14 @@ from penstock.project.python_checks import python_check
 from penstock.project.python_models import python_model
 from penstock.project.sources import source
 from penstock.project.versions import expand, of_file
+from penstock.record import record
 from penstock.sql.functions import Macro, macros, resolved
 from penstock.sql.tokens import fingerprint as digest
 
 PieceType = TypeVar("PieceType")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Assembled:
     """`stored` is what to keep for the next call. `problems` is None when all is well; only then is there a
     project."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from penstock.domain.check import Check
@@ -17,6 +16,7 @@ from penstock.project.schema import PythonFrontMatter, SqlFrontMatter, TableSpec
 from penstock.project.validation import validate
 from penstock.project.versions import of_file
 from penstock.project.yaml import Document, Path
+from penstock.record import record
 
 
 def of_table(
@@ -144,7 +144,7 @@ def promises(contract: Contract | None, key: Sequence[str], *, history: bool) ->
     return tuple(found)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Found:
     """A block that reads, and where to say what is wrong with it."""
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
 from penstock.errors import Location, Problem, ProjectError, UserError
+from penstock.record import record
 
 CONFIG = "penstock.yml"
 _YAML = (".yml", ".yaml")
@@ -17,7 +17,7 @@ INCIDENTS = ("incidents.yml", "incidents.yaml")
 Kind = Literal["config", "source", "function", "sql", "python", "export", "check", "incidents"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ProjectFile:
     """One file: its path relative to the project with `/`, what it declares, its bytes and their sha256."""
 

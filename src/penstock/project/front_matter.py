@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from penstock.errors import Location, Problem, ProjectError
 from penstock.project.yaml import Document, read
+from penstock.record import record
 
 _OPEN = re.compile(r"\s*/\*---[^\S\n]*(\n|$)")
 _CLOSE = re.compile(r"^[^\S\n]*---[^\S\n]*\*/", re.MULTILINE)
@@ -15,7 +15,7 @@ _FENCE = re.compile(rf"^[^\S\n]*{_QUOTES}[^\S\n]*---[^\S\n]*{_QUOTES}[^\S\n]*$",
 """A line `---`, which may be the first or the last of the docstring and then has its quotes beside it."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FrontMatter:
     """`document`: the keys, with places in the file. `end`: the offset in the text where what follows begins."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from penstock.domain.check import Check, Incident, Tolerance
@@ -16,10 +16,11 @@ from penstock.domain.relation import RelationName
 from penstock.domain.source import Source
 from penstock.domain.strategy import Strategy
 from penstock.errors import Location
+from penstock.record import record
 from penstock.sql.functions import Macro
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ConfigPiece:
     """penstock.yml. `places` tells where an environment names a source, by source name."""
 
@@ -31,7 +32,7 @@ class ConfigPiece:
     places: Mapping[str, Location] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SourcePiece:
     """One file of sources/. `relation_places` tells where each table's relation gets its name, by table name."""
 
@@ -39,7 +40,7 @@ class SourcePiece:
     relation_places: Mapping[str, Location] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Mention:
     """One place where a file names a relation."""
 
@@ -47,7 +48,7 @@ class Mention:
     location: Location
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ModelPiece:
     """One file of models/. `definition` is a fingerprint of the code alone. `outputs` are the columns the code is
     known to give, None when they depend on its inputs; `drives`: the relation each row of which gives at most one row.
@@ -78,7 +79,7 @@ class ModelPiece:
     publish_group: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ExportPiece:
     """One file of exports/. `mentions` says where each relation is named, `path_places` where each path is."""
 
@@ -87,14 +88,14 @@ class ExportPiece:
     path_places: Mapping[str, Location] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FunctionPiece:
     """One file of functions/."""
 
     macros: tuple[Macro, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CheckPiece:
     """One file of checks/. `of` is the relation it is a check of, `mentions` those that its SELECT reads."""
 
@@ -104,7 +105,7 @@ class CheckPiece:
     parameters: Mapping[str, Location] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Marked:
     """An incident of a relation; `check` names the one check that it is of, None: of all that look back."""
 
@@ -113,7 +114,7 @@ class Marked:
     check: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class IncidentsPiece:
     """checks/incidents.yml"""
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 
 from penstock.errors import Location
 from penstock.project.front_matter import of_docstring
 from penstock.project.problems import Problems
 from penstock.project.yaml import Document
+from penstock.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PythonFile:
     """`docstring` as it is written, quotes and all; empty without one. `matter`: None when it holds none."""
 

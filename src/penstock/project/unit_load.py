@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,14 @@ from penstock.project.codec import decode, encode
 from penstock.project.files import ProjectFile
 from penstock.project.problems import Problems
 from penstock.project.unit_rows import from_file
+from penstock.record import record
 
 CACHE = Path(".penstock", "tests.json")
 _YAML = (".yml", ".yaml")
 Tests = tuple[UnitTest, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TestsPiece:
     """One file of tests/."""
 

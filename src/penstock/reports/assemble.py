@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -23,13 +23,14 @@ from penstock.domain.quality import (
 )
 from penstock.domain.relation import RelationName
 from penstock.domain.run import Status
+from penstock.record import record
 from penstock.reports.score import counted, score, scores
 
 POINTS = 30
 """Runs that a trend shows, at most."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Known:
     """What the state store says: the run that the report is about and its `steps`, `checks(POINTS)`, `targets()`, and
     what is in quarantine of each relation."""
@@ -41,7 +42,7 @@ class Known:
     quarantined: Mapping[str, Held]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Declared:
     relation: RelationName
     step: str

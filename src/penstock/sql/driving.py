@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from sqlglot import exp
 
 from penstock.domain.relation import RelationName
+from penstock.record import record
 from penstock.sql.aggregates import is_aggregate, is_windowed
 
 _TOGETHER = ("joins", "laterals", "group", "having", "distinct", "pivots", "match", "connect")
@@ -17,7 +18,7 @@ _MANY = (exp.Explode, exp.Unnest, exp.Posexplode)
 _MANY_BY_NAME = frozenset({"unnest", "generate_subscripts", "regexp_split_to_table", "string_split_to_table"})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Named:
     """What a name of WITH stands for, and the names that it sees itself. Without a query: something recursive."""
 

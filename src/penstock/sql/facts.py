@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from sqlglot import exp
 
 from penstock.domain.relation import RelationName
 from penstock.errors import Location, Problem
+from penstock.record import record
 from penstock.sql.driving import driving
 from penstock.sql.parse import Where, parse, single, start_of
 from penstock.sql.render import parameters
@@ -38,7 +38,7 @@ _VOLATILE_NODES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Mention:
     """One place where the SQL names a relation; `line` counts from the line the SQL begins on."""
 
@@ -47,7 +47,7 @@ class Mention:
     column: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Facts:
     """`mentions`: every mention of a relation, in the order of the text. `columns`: the output's names, None when they
     cannot be known without a schema (a star, an expression without a name). `volatile`: the result may differ between

@@ -8,11 +8,12 @@ which words are calls and which are parameters.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from penstock.errors import Location, Problem, ProjectError, UserError
+from penstock.record import record
 from penstock.sql.tokens import Kind, Token, canonical, fingerprint, position, significant, tokens
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 _OPENING, _CLOSING = "([{", ")]}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Macro:
     """A function: its parameters, and its expression on one line without comments. `slots` are
     the (offset, length, parameter index) of each use of a parameter in `body`."""
@@ -33,7 +34,7 @@ class Macro:
     slots: tuple[tuple[int, int, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Expanded:
     """`sql` with every call replaced and its lines where they were. `fingerprint` is the expanded text's."""
 
@@ -41,7 +42,7 @@ class Expanded:
     fingerprint: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Call:
     macro: str
     start: int

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from sqlglot import exp
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
 from penstock.domain.relation import RelationName
 from penstock.errors import UserError
+from penstock.record import record
 from penstock.sql.parse import parse
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Naming:
     """`named`: (relation, column) pairs that are sure. `perhaps`: a column named without its table where several could
     have it: (column, the relations). `has_star`: what the query gives depends on what else its relations have."""

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from hashlib import sha256
 
 from penstock.errors import InternalError
+from penstock.record import record
 
 
 class Kind(Enum):
@@ -28,7 +28,7 @@ class Kind(Enum):
     PUNCTUATION = "punctuation"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Token:
     """`start` is the offset of the token in its text. `closed` is false for a string, quoted identifier or comment
     that runs to the end of the text."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
@@ -11,13 +11,14 @@ from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, build_scope, traverse_scope
 
 from penstock.domain.relation import RelationName
+from penstock.record import record
 from penstock.sql.parse import DIALECT, parse
 
 Place = tuple[RelationName, str]
 """A column of a relation, in lower case."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Usage:
     """`read`: every column that is named, also where it only decides about rows. `made`: by own column, those whose
     values are in it. `decide`: those that decide which rows there are, and how they are grouped."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from penstock.domain.unit_test import RowDifference
 from penstock.errors import Location
+from penstock.record import record
 
 CLOSE = 1e-9
 """Relative: a sum of floating-point numbers depends on the order they are added in."""
@@ -20,7 +21,7 @@ _PAIRED = 200
 Row = tuple[Any, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Comparing:
     """`columns` of the rows, `key` those of them that tell rows apart (empty: nothing does). `place` gives the place of
     an expected row by its number."""

@@ -19,6 +19,7 @@ from penstock.executor.work import Work
 from penstock.materializations.history import APPEND_META, META, META_TYPES, current_view
 from penstock.ports import Session
 from penstock.quoting import columns, identifier, literal, qualified
+from penstock.record import record
 
 STAGE = "_penstock_given"
 GONE = "_penstock_given_gone"
@@ -194,7 +195,7 @@ def _change(given: Given, rows: Sequence[Fixture | None], work: Work, session: S
             transaction.commit(Entry(given.what.stored, RUN, RUN, None, {}, log.rows))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Changing:
     """Rows of an update or a delete, and what they are about."""
 

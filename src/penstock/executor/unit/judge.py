@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from penstock.domain.check_result import CheckOutcome, CheckResult
@@ -27,6 +27,7 @@ from penstock.materializations.quarantine import FAILED, both
 from penstock.materializations.quarantine import compared as held_apart
 from penstock.ports import Session, Warehouse
 from penstock.quoting import columns, identifier, qualified
+from penstock.record import record
 from penstock.sql.render import bind_parameters
 
 EXPECTED = "_penstock_expected"
@@ -36,7 +37,7 @@ _COMPARED = ("BOOLEAN", "DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIME",
 """Types whose values Python holds without losing anything, beside numbers; all others are compared as text."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Stage:
     """One build of the model: at first, or after a step (`name`)."""
 
@@ -48,7 +49,7 @@ class Stage:
         return Mismatch(message, self.location, self.name)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Wish:
     """Rows that are expected of a FROM item with the columns `output` (by lower-case name). `optional`: those that are
     compared only where a row names them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from penstock.executor.unit.judge import Judge, Stage
 from penstock.executor.work import Outcome, Work
 from penstock.planner.reach import Reach
 from penstock.ports import Landing, Session, Warehouse
+from penstock.record import record
 
 CLOCK = datetime(2000, 1, 1, tzinfo=UTC)
 """Of tests of models that use no time."""
@@ -28,7 +29,7 @@ _LATER = timedelta(seconds=1)
 _ENVIRONMENT = "test"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Laboratory:
     """What the tests of a project share. `programs`: the folder of compiled maintenance programs; `environment`: the
     value of $environment; `landing` is an empty one."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from penstock.domain.relation import Column
@@ -17,6 +16,7 @@ from penstock.materializations.typing import normal, typed
 from penstock.ports import Session
 from penstock.quoting import columns as columns_of
 from penstock.quoting import identifier, literal
+from penstock.record import record
 
 ROW = "_penstock_row"
 BAD = "_penstock_bad"
@@ -83,7 +83,7 @@ def _of(row: Mapping[str, Any], low: str) -> Any:
     return next((value for name, value in row.items() if name.lower() == low), None)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Staged:
     """Typed rows as a FROM item: ROW (their number, from 0) and the columns `names`, in lower case. `values` are those
     to be bound in it, None for every column that the rows leave out."""

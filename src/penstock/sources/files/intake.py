@@ -13,7 +13,6 @@ import re
 import zlib
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,6 +21,7 @@ from penstock.domain.batch import SourceFile
 from penstock.domain.source import SourceTable
 from penstock.embedded.interruption import pause
 from penstock.errors import DataError, DriverError, Location, PenstockError
+from penstock.record import record
 from penstock.sources.files.listing import Found, format_of
 
 CHUNK = 1 << 20
@@ -46,7 +46,7 @@ class Check(Protocol):
     def rewritten(self, text: Path, target: Path) -> bool: ...
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ready:
     """A file that can be read: `path` is the file itself or its plain text in staging, `size` that text's bytes,
     `first` the first record of delimited text, `rewritten`: `path` begins with a line that is not of the file (in place

@@ -10,12 +10,12 @@ import hashlib
 import os
 import stat
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from penstock.domain.source import SourceTable
 from penstock.errors import DataError, DriverError, UserError
+from penstock.record import record
 
 _COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 _FORMATS = {
@@ -29,7 +29,7 @@ _FORMATS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Found:
     """A file of a table. `path` is relative to the root (what manifests remember), `full` absolute."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
@@ -14,13 +13,14 @@ import duckdb
 from penstock.embedded.failure import translate
 from penstock.errors import DataError, Location, PenstockError
 from penstock.quoting import identifier, literal
+from penstock.record import record
 
 _LINE = re.compile(r"CSV Error on Line: (\d+)")
 _COUNTS = re.compile(r"Expected Number of Columns: (\d+) Found: (\d+)")
 _FILE = re.compile(r"^  file = (.*)$", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sheet:
     """One delimited text. `columns`: one name for each field, in order; an empty name is a field to leave out.
     `received`: the names as the file has them, without such fields. `origin` is the file it came from, for messages,

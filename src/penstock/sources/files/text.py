@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from penstock.domain.source import SourceTable
 from penstock.errors import DataError, Location
+from penstock.record import record
 from penstock.sources.files.csvcheck import CsvCheck
 from penstock.sources.files.intake import Ready
 from penstock.sources.files.listing import Found
@@ -17,7 +17,7 @@ from penstock.sources.files.sheet import Sheet
 DELIMITED = ("csv", "tsv")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Dialect:
     delimiter: str
     quote: str
