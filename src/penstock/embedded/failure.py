@@ -17,6 +17,29 @@ _HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.*?) \(PID (?P<pi
 _LINE = re.compile(r"^LINE (\d+): (.*)\n( *)\^", re.MULTILINE)
 
 
+_ALSO_NAMES = {
+    "any",
+    "at",
+    "check",
+    "column",
+    "default",
+    "desc",
+    "end",
+    "group",
+    "limit",
+    "offset",
+    "order",
+    "primary",
+    "references",
+    "table",
+    "to",
+    "user",
+    "when",
+    "window",
+}
+"""Words that DuckDB keeps for itself and that people give to columns."""
+
+
 def line_of(message: str) -> int | None:
     """The line of the statement a DuckDB message points at, from 1."""
     found = _LINE.search(message)
@@ -98,8 +121,21 @@ def _correction(error: duckdb.Error) -> str | None:
     if "Referenced column" in text or "Table with name" in text:
         return "correct the name; `penstock validate --columns` lists what there is"
     if isinstance(error, duckdb.ParserException):
+        word = _taken(text)
+        if word is not None:
+            return f'correct the SQL; `{word}` is a word of it, which as a name is written "{word}"'
         return "correct the SQL; the dialect is DuckDB's"
     return None
+
+
+def _taken(text: str) -> str | None:
+    """A word of SQL where the parser stopped, or right before, that would be a good name for a column, too."""
+    found = _LINE.search(text)
+    if found is None:
+        return None
+    at = len(found[3]) - len(f"LINE {found[1]}: ")
+    words = [*re.findall(r'(?<!")\b\w+(?=\W*$)', found[2][:at]), *re.findall(r"^\w+", found[2][at:])]
+    return next((word for word in words if word.lower() in _ALSO_NAMES), None)
 
 
 @contextmanager

@@ -24,7 +24,10 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
     [
         ("SELECT nope FROM (SELECT 1 AS a)", "SQL_INVALID", "--columns"),
         ("FROM nothing_here", "SQL_INVALID", "--columns"),
-        ("SELEC 1", "SQL_INVALID", "correct the SQL"),
+        ("SELEC 1", "SQL_INVALID", "correct the SQL; the dialect is DuckDB's"),
+        ("SELECT a, order FROM t", "SQL_INVALID", 'as a name is written "order"'),
+        ("CREATE TABLE t (begun DATE,\n  end DATE)", "SQL_INVALID", 'as a name is written "end"'),
+        ("SELECT a, FROM", "SQL_INVALID", "correct the SQL; the dialect is DuckDB's"),
         ("SELECT a + 1 FROM (SELECT 'x'::VARCHAR AS a)", "SQL_INVALID", "cast"),
         ("SELECT CAST(x AS INTEGER) FROM (VALUES ('a')) AS t(x)", "SQL_FAILED", "TRY_CAST"),
     ],
