@@ -69,16 +69,10 @@ def of_model(session: Session, this: Comparison) -> Verified:
 
 
 def of_apart(session: Session, this: Comparison) -> Verified:
-    """Compare what is set apart, as far as what is published is compared."""
-    match this.model.materialization:
-        case "append":
-            return _compared(session, _known(this), GIVEN)
-        case "merge" if this.model.strategy.deletes == "ignore":
-            return _compared(session, _known(this), GIVEN)
-        case "time_range":
-            return _of_ranges(session, this)
-        case _:
-            return _compared(session, this, ALL)
+    """Compare what is set apart, as far as what is published is compared. There are no versions in it."""
+    if this.model.materialization == "history":
+        return _compared(session, this, ALL)
+    return of_model(session, this)
 
 
 def _compared(session: Session, this: Comparison, checked: str) -> Verified:
