@@ -163,7 +163,7 @@ def _by_key(
     telling.by_key(stamps)
     _check_key(keeping)
     making = keeping.making(transaction, mode, how, stamps, telling.apart)
-    for statement in strategy.merging(keeping.relation, keeping.own, key, stamps):
+    for statement in maintain.correction(keeping.relation, keeping.own, key, stamps):
         session.execute(statement)
     if telling.apart is not None:
         session.execute(strategy.failing_keys(keeping.relation, keeping.own, key))

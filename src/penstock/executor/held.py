@@ -147,13 +147,16 @@ def settle(
     anything = session.query(entries.anything(coming)).rows[0]
     if not held and not anything[0] and coming.corrects is None:
         return
-    session.execute(entries.settled(coming))
+    answered = session.execute(entries.settled(coming))
     if coming.corrects is not None and coming.table.key:
         for statement in entries.corrected(coming, received):
             session.execute(statement)
-    if not again and session.query(gone.anyone(coming, held)).rows:
-        departures.note(session, coming.table.relation, gone.of_batch(coming, held, run[0]), run[1])
-    session.execute(entries.close(coming, held))
+    if held:
+        answered -= session.execute(entries.given_again())
+    if answered:
+        if not again and session.query(gone.anyone(coming)).rows:
+            departures.note(session, coming.table.relation, gone.of_batch(coming, held, run[0]), run[1])
+        session.execute(entries.close(coming))
     session.execute(f"DROP TABLE {entries.SETTLED}")
     if held:
         first, then = entries.hold(coming, rules_of(coming.table))

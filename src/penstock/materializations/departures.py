@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from penstock.domain.quarantine import FIRST_SEEN, REASONS, RUN
 from penstock.domain.relation import Column, RelationName
 from penstock.materializations.changelog import exact
-from penstock.materializations.entries import ENTRIES, SETTLED, spoken_of
+from penstock.materializations.entries import ENTRIES, answered, spoken_of
 from penstock.materializations.history import BATCH, Incoming
 from penstock.materializations.judgement import hashed
 from penstock.materializations.maintain import GONE, ROW
@@ -43,15 +43,8 @@ def _at(moment: str) -> str:
 # Source tables
 
 
-def answered(batch: Incoming, held: bool) -> str:
-    """A condition on an entry: the batch answers it, and does not have it again."""
-    again = f" AND id NOT IN (SELECT _id FROM {BATCH} WHERE len(_reasons) > 0)" if held else ""
-    relation = literal(str(batch.table.relation))
-    return f"relation = {relation} AND id IN (SELECT id FROM {SETTLED}){again}"
-
-
-def anyone(batch: Incoming, held: bool) -> str:
-    return f"SELECT 1 FROM {ENTRIES} WHERE {answered(batch, held)} LIMIT 1"
+def anyone(batch: Incoming) -> str:
+    return f"SELECT 1 FROM {ENTRIES} WHERE {answered(batch)} LIMIT 1"
 
 
 def of_batch(batch: Incoming, held: bool, run: str) -> str:
@@ -66,7 +59,7 @@ def of_batch(batch: Incoming, held: bool, run: str) -> str:
         cause = f"CASE {replaced}WHEN id IN ({spoken_of(batch, ENTRIES)}) THEN 'corrected' ELSE 'gone' END"
     return (
         f"{_INTO} SELECT relation, id, {_told('reasons')}, first_seen, run, {_at(batch.processing_ts)}, "
-        f"{literal(run)}, {cause}, {literal(batch.batch)}, copies FROM {ENTRIES} WHERE {answered(batch, held)}"
+        f"{literal(run)}, {cause}, {literal(batch.batch)}, copies FROM {ENTRIES} WHERE {answered(batch)}"
     )
 
 
@@ -86,6 +79,9 @@ def by_rules(now: str, run: str) -> str:
 
 # Models
 
+_HELD = "_penstock_held"
+"""What a row set apart is called in a subquery about another table, which may have a column of any name."""
+
 
 def of_model(
     relation: RelationName,
@@ -102,17 +98,17 @@ def of_model(
     rows which pass, FAILED has those that do not."""
     ignored = {name.lower() for name in stamps}
     alike = [
-        f"{exact(column, 'p.')} IS NOT DISTINCT FROM {exact(column, 'q.')}"
+        f"{exact(column, 'p.')} IS NOT DISTINCT FROM {exact(column, f'{_HELD}.')}"
         for column in found
         if column.name.lower() not in ignored
     ]
     cases = [f"WHEN EXISTS (SELECT 1 FROM {published} AS p WHERE {' AND '.join(alike) or 'true'}) THEN 'rules'"]
     for rows, cause in ((published, "corrected"), (FAILED, "replaced")) if key else ():
-        same = " AND ".join(f"p.{identifier(name)} IS NOT DISTINCT FROM q.{identifier(name)}" for name in key)
+        same = " AND ".join(f"p.{identifier(name)} IS NOT DISTINCT FROM {_HELD}.{identifier(name)}" for name in key)
         cases.append(f"WHEN EXISTS (SELECT 1 FROM {rows} AS p WHERE {same}) THEN '{cause}'")
     rows = (
-        f"(SELECT q.*, CASE {' '.join(cases)} ELSE 'gone' END AS _penstock_cause FROM {held} AS q "
-        f"WHERE q.rowid IN (SELECT {ROW} FROM {GONE}))"
+        f"(SELECT {_HELD}.*, CASE {' '.join(cases)} ELSE 'gone' END AS _penstock_cause FROM {held} AS {_HELD} "
+        f"WHERE {_HELD}.rowid IN (SELECT {ROW} FROM {GONE}))"
     )
     return _of_rows(relation, rows, [column.name for column in found], now, run, "any_value(_penstock_cause)")
 

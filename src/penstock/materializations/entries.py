@@ -139,10 +139,19 @@ def _key_list(batch: Incoming) -> str:
     return f"CASE WHEN {good} THEN [{', '.join(values)}] END"
 
 
-def close(batch: Incoming, held: bool) -> str:
-    """Take out the entries that are answered, but for those that the batch has again."""
-    again = f" AND id NOT IN (SELECT _id FROM {BATCH} WHERE len(_reasons) > 0)" if held else ""
-    return f"DELETE FROM {ENTRIES} WHERE {_of(batch)} AND id IN (SELECT id FROM {SETTLED}){again}"
+def given_again() -> str:
+    """Take out of SETTLED the entries that the batch has again: rows of it are in BATCH."""
+    return f"DELETE FROM {SETTLED} WHERE id IN (SELECT _id FROM {BATCH} WHERE len(_reasons) > 0)"
+
+
+def answered(batch: Incoming) -> str:
+    """A condition: the entry is in SETTLED."""
+    return f"{_of(batch)} AND id IN (SELECT id FROM {SETTLED})"
+
+
+def close(batch: Incoming) -> str:
+    """Take out the entries that are answered."""
+    return f"DELETE FROM {ENTRIES} WHERE {answered(batch)}"
 
 
 def hold(batch: Incoming, rules: str) -> tuple[tuple[str, ...], str]:

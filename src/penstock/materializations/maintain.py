@@ -22,6 +22,8 @@ GONE = "_penstock_gone"
 CAME = "_penstock_came"
 PAIRS = "_penstock_pairs"
 ROW = "_penstock_row"
+ENTERING = "_penstock_entering"
+"""What a row of NEW is called in a subquery about a table: `n.id` there would be the field of a column `n`."""
 _IS_NEW = "_penstock_is_new"
 TEMPORARY = (NEW, OLD, DIFFERENCE, GONE, CAME, PAIRS)
 """Every temporary table that is made here."""
@@ -159,23 +161,25 @@ def _compared(found: Sequence[Column], stamps: Sequence[str]) -> list[Column]:
     return [column for column in found if column.name.lower() not in ignored]
 
 
-def correction(relation: RelationName, found: Sequence[Column], key: Sequence[str]) -> tuple[str, str]:
-    """Statements for GONE and CAME of an appended table: rows of NEW whose key is new enter, those whose key is known
-    and that differ take the place of the row that has it."""
+def correction(
+    relation: RelationName, found: Sequence[Column], key: Sequence[str], stamps: Sequence[str] = ()
+) -> tuple[str, str]:
+    """Statements for GONE and CAME of a table that keeps what its SELECT gives no more: rows of NEW whose key is new
+    enter, those whose key is known and that differ take the place of the row that has it."""
     table = name_of(relation)
-    keys = {name.lower() for name in key}
-    same = " AND ".join(f"t.{identifier(name)} IS NOT DISTINCT FROM n.{identifier(name)}" for name in key)
+    aside = {name.lower() for name in (*key, *stamps)}
+    same = " AND ".join(f"t.{identifier(name)} IS NOT DISTINCT FROM {ENTERING}.{identifier(name)}" for name in key)
     differs = " OR ".join(
-        f"{exact(column, 't.')} IS DISTINCT FROM {exact(column, 'n.')}"
+        f"{exact(column, 't.')} IS DISTINCT FROM {exact(column, f'{ENTERING}.')}"
         for column in found
-        if column.name.lower() not in keys
+        if column.name.lower() not in aside
     )
     listed = [column.name for column in found]
     return (
         f"CREATE OR REPLACE TEMP TABLE {GONE} AS SELECT t.rowid AS {ROW}, {columns(listed, 't')} FROM {table} AS t "
-        f"JOIN {NEW} AS n ON {same} WHERE {differs or 'false'}",
-        f"CREATE OR REPLACE TEMP TABLE {CAME} AS SELECT {columns(listed, 'n')} FROM {NEW} AS n WHERE NOT EXISTS "
-        f"(SELECT 1 FROM {table} AS t WHERE {same} AND NOT ({differs or 'false'}))",
+        f"JOIN {NEW} AS {ENTERING} ON {same} WHERE {differs or 'false'}",
+        f"CREATE OR REPLACE TEMP TABLE {CAME} AS SELECT {columns(listed, ENTERING)} FROM {NEW} AS {ENTERING} "
+        f"WHERE NOT EXISTS (SELECT 1 FROM {table} AS t WHERE {same} AND NOT ({differs or 'false'}))",
     )
 
 

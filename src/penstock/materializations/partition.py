@@ -7,7 +7,7 @@ from datetime import datetime
 
 from penstock.domain.relation import RelationName
 from penstock.materializations.maintain import NEW, OLD, ROW
-from penstock.quoting import identifier, literal, qualified
+from penstock.quoting import columns, identifier, literal, qualified
 
 TIMES = {
     "DATE": "DATE",
@@ -41,7 +41,7 @@ def replaced(relation: RelationName, condition: str, key: Sequence[str], into: s
     """OLD: the stored rows of the range, and those elsewhere that have the key of one which belongs to it now, with
     their places. `condition` is about the alias `m`."""
     same = " AND ".join(f"n.{identifier(name)} IS NOT DISTINCT FROM m.{identifier(name)}" for name in key)
-    moved = f" OR EXISTS (SELECT 1 FROM {NEW} AS n WHERE {same})" if key else ""
+    moved = f" OR EXISTS (SELECT 1 FROM (SELECT {columns(key)} FROM {NEW}) AS n WHERE {same})" if key else ""
     return (
         f"CREATE OR REPLACE TEMP TABLE {into} AS SELECT m.rowid AS {ROW}, m.* "
         f"FROM {qualified(relation.layer, relation.name)} AS m WHERE ({condition}){moved}"

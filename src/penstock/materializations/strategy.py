@@ -9,8 +9,7 @@ from penstock.domain.model import Model
 from penstock.domain.relation import Column, RelationName
 from penstock.domain.strategy import VALIDITY, TimeRange
 from penstock.errors import DataError, UserError
-from penstock.materializations.changelog import exact
-from penstock.materializations.maintain import CAME, GONE, NEW, OLD, ROW, name_of, placeless
+from penstock.materializations.maintain import GONE, NEW, OLD, ROW, name_of, placeless
 from penstock.materializations.quarantine import FAILED
 from penstock.quoting import columns, identifier, literal
 
@@ -96,31 +95,10 @@ def widened(model: Model, found: Sequence[Column], before: Sequence[Column]) -> 
 # merge
 
 
-def merging(
-    relation: RelationName, found: Sequence[Column], key: Sequence[str], stamps: Sequence[str]
-) -> tuple[str, str]:
-    """Statements for GONE and CAME: rows of NEW whose key is new enter, those that differ from the row with their key
-    take its place."""
-    table, listed = name_of(relation), [column.name for column in found]
-    aside = {name.lower() for name in (*key, *stamps)}
-    same = " AND ".join(f"t.{identifier(name)} IS NOT DISTINCT FROM n.{identifier(name)}" for name in key)
-    differs = " OR ".join(
-        f"{exact(column, 't.')} IS DISTINCT FROM {exact(column, 'n.')}"
-        for column in found
-        if column.name.lower() not in aside
-    )
-    return (
-        f"CREATE OR REPLACE TEMP TABLE {GONE} AS SELECT t.rowid AS {ROW}, {columns(listed, 't')} FROM {table} AS t "
-        f"JOIN {NEW} AS n ON {same} WHERE {differs or 'false'}",
-        f"CREATE OR REPLACE TEMP TABLE {CAME} AS SELECT {columns(listed, 'n')} FROM {NEW} AS n WHERE NOT EXISTS "
-        f"(SELECT 1 FROM {table} AS t WHERE {same} AND NOT ({differs or 'false'}))",
-    )
-
-
 def given(key: Sequence[str], row: str) -> str:
     """Whether NEW has a row with the key of `row`."""
     same = " AND ".join(f"n.{identifier(name)} IS NOT DISTINCT FROM {row}.{identifier(name)}" for name in key)
-    return f"EXISTS (SELECT 1 FROM {NEW} AS n WHERE {same})"
+    return f"EXISTS (SELECT 1 FROM (SELECT {columns(key)} FROM {NEW}) AS n WHERE {same})"
 
 
 def failing_keys(relation: RelationName, found: Sequence[Column], key: Sequence[str]) -> str:
@@ -128,7 +106,8 @@ def failing_keys(relation: RelationName, found: Sequence[Column], key: Sequence[
     same = " AND ".join(f"f.{identifier(name)} IS NOT DISTINCT FROM t.{identifier(name)}" for name in key)
     return (
         f"INSERT INTO {GONE} SELECT t.rowid AS {ROW}, {columns((c.name for c in found), 't')} "
-        f"FROM {name_of(relation)} AS t WHERE EXISTS (SELECT 1 FROM {FAILED} AS f WHERE {same}) "
+        f"FROM {name_of(relation)} AS t "
+        f"WHERE EXISTS (SELECT 1 FROM (SELECT {columns(key)} FROM {FAILED}) AS f WHERE {same}) "
         f"AND NOT {given(key, 't')}"
     )
 

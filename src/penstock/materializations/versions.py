@@ -109,7 +109,8 @@ def absent(of: Versions, present: str, scope: str = "") -> str:
     within += f" AND {scope}" if scope else ""
     return (
         f"CREATE OR REPLACE TEMP TABLE {ABSENT} AS SELECT {columns(of.key, 'h')} FROM {of.table} AS h "
-        f"WHERE h.is_current{within} AND NOT EXISTS (SELECT 1 FROM {present} AS p WHERE {of.same_key('p', 'h')})"
+        f"WHERE h.is_current{within} AND NOT EXISTS "
+        f"(SELECT 1 FROM (SELECT {columns(of.key)} FROM {present}) AS p WHERE {of.same_key('p', 'h')})"
     )
 
 
@@ -181,9 +182,9 @@ def difference(of: Versions, found: Sequence[Column]) -> tuple[str, str]:
     listed = [column.name for column in found]
     return (
         f"CREATE OR REPLACE TEMP TABLE {GONE} AS SELECT k.{ROW}, {columns(listed, 'k')} FROM {KNOWN} AS k "
-        f"WHERE NOT EXISTS (SELECT 1 FROM {LINE} AS n WHERE {same})",
+        f"ANTI JOIN {LINE} AS n ON {same}",
         f"CREATE OR REPLACE TEMP TABLE {CAME} AS SELECT {columns(listed, 'n')} FROM {LINE} AS n "
-        f"WHERE NOT EXISTS (SELECT 1 FROM {KNOWN} AS k WHERE {same})",
+        f"ANTI JOIN {KNOWN} AS k ON {same}",
     )
 
 
