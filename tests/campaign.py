@@ -22,5 +22,5 @@ def seeds(default: int) -> range:
 
 def dice() -> random.Random:
     """What a test draws from that draws for itself; a failure shows the line printed here."""
-    print(f"\nPENSTOCK_SEED={SEED}")  # noqa: T201
+    print(f"\nPENSTOCK_SEED={SEED}")  # noqa: T201 - shown with a failure
     return random.Random(SEED)

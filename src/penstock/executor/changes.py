@@ -47,10 +47,11 @@ def logged(
         if counted != {number: count for number, count in told.get((place, "ledger"), {}).items() if count != 0}:
             return _altered(relation)
         found[relation] = Logged(seen, len(log))
-    for relation in since.keys() - found.keys():
-        begins = session.query("SELECT max(since) FROM _penstock.logs WHERE relation = ?", (str(relation),)).rows[0][0]
-        return _begun(relation, since[relation], begins) or _altered(relation)
-    return found
+    unfit = next((relation for relation in since if relation not in found), None)
+    if unfit is None:
+        return found
+    begins = session.query("SELECT max(since) FROM _penstock.logs WHERE relation = ?", (str(unfit),)).rows[0][0]
+    return _begun(unfit, since[unfit], begins) or _altered(unfit)
 
 
 def _begun(relation: RelationName, seen: int, since: int | None) -> str | None:

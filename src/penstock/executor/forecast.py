@@ -99,7 +99,7 @@ class Forecast:
         if not isinstance(program, Program):
             return program
         for statement in program.prepare:
-            session.execute(bind_parameters(statement, self._parameters) if "$" in statement else statement)
+            session.execute(bind_parameters(statement, self._parameters))
         own = step.model.relation
         stored = limited.below(own) if program.above else own
         affected, _, total = session.query(maintain.affected(len(program.unit), stored)).rows[0]

@@ -83,7 +83,7 @@ class Keeping:
         return defined(self.step.fingerprint, self.step.moment, timed=timed)
 
     def bound(self, statement: str) -> str:
-        return bind_parameters(statement, self.work.parameters) if "$" in statement else statement
+        return bind_parameters(statement, self.work.parameters)
 
     def making(
         self, transaction: Transaction, mode: str, how: str, stamps: Sequence[str] = (), apart: Apart | None = None

@@ -37,7 +37,7 @@ def wanted(plain: Rebuilding, found: Maintenance, work: Work) -> Rebuilding:
     relation = plain.step.model.relation
     hidden = below(relation)
     table = qualified(hidden.layer, hidden.name)
-    select = bind_parameters(found.below, work.parameters) if "$" in found.below else found.below
+    select = bind_parameters(found.below, work.parameters)
     if select and _reads(select, relation, work):
         first = f"CREATE OR REPLACE TABLE {table} AS {select}"
         work.catalogue.changed(hidden)

@@ -88,7 +88,7 @@ def _follow(this: Following, program: Program) -> Outcome | str:
     if not {name.lower() for name in program.unit} <= {column.name.lower() for column in columns}:
         return "its columns have changed"
     for statement in program.prepare:
-        session.execute(_bound(statement, work))
+        session.execute(bind_parameters(statement, work.parameters))
     affected, nulls, total = session.query(maintain.affected(len(program.unit), relation)).rows[0]
     apart = Apart.of(this.step.model, work, session, this.transaction)
     if apart is not None and not apart.is_there:
@@ -99,7 +99,7 @@ def _follow(this: Following, program: Program) -> Outcome | str:
     if total > SMALL and before > delta.UNTOUCHED * total:
         return f"{before:,} of its {total:,} rows may differ"
     select = program.select if nulls else program.select_without_nulls or program.select
-    rows = session.execute(maintain.aside(_bound(select, work)))
+    rows = session.execute(maintain.aside(bind_parameters(select, work.parameters)))
     found = session.describe(f"SELECT * FROM {maintain.NEW}")
     if found != columns:
         return "its columns have changed"
@@ -145,7 +145,3 @@ def _first_rows(making: delta.Making, program: Program, gone: int, came: int) ->
         making.apart.correct(making.stamps)
     table = maintain.name_of(relation)
     return delta.settle(making, *delta.compare(making, table), table, "rowid")
-
-
-def _bound(statement: str, work: Work) -> str:
-    return bind_parameters(statement, work.parameters) if "$" in statement else statement

@@ -65,7 +65,7 @@ def partial(step: BuildStep, work: Work, inputs: Mapping[RelationName, int], rea
         if {name.lower() for name in program.unit} != {name.lower() for name in unit_of(model)}:
             return f"{model.reads[0]} cannot be cut by {', '.join(unit_of(model))}"
         for statement in program.prepare:
-            reader.execute(_bound(statement, work))
+            reader.execute(bind_parameters(statement, work.parameters))
         return _called(step, work, inputs, reason=reason, program=program, reader=reader, stack=stack)
 
 
@@ -113,7 +113,7 @@ def _called(
     with session.register(_PARTS, reader.arrow(f"SELECT {names} FROM {identifier(AFFECTED)}")):
         session.execute(f"CREATE OR REPLACE TEMP TABLE {identifier(AFFECTED)} AS SELECT * FROM {_PARTS}")
     count = session.query(f"SELECT count(*) FROM {identifier(AFFECTED)}").rows[0][0]
-    rows = reader.arrow(_bound(program.select, work))
+    rows = reader.arrow(bind_parameters(program.select, work.parameters))
     result = python_model.call(
         model, work.root, work.warehouse.session, stack, first=rows, unseen=work.unseen(model), own=session
     )
@@ -174,7 +174,3 @@ def _check_parts(model: Model, session: Session, unit: tuple[str, ...]) -> None:
             location=model.location,
             hint=f"give back {', '.join(unit)} as they came; a model that looks further has neither map nor group",
         )
-
-
-def _bound(statement: str, work: Work) -> str:
-    return bind_parameters(statement, work.parameters) if "$" in statement else statement

@@ -234,6 +234,7 @@ class _Reader:
             if relation is None:
                 continue
             piece: ModelPiece | None
+            # What `piece` is given it calls before the loop goes on, or not at all: B023 has nothing to find here.
             if file.kind == "python":
                 piece = self.piece(
                     file,

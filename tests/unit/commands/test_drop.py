@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 from tests.unit.commands.conftest import SOURCE, Folder
 
+from penstock.domain.leftover import Leftover
 from penstock.errors import PenstockError
 
 ITEMS = "  items: {path: items.csv, extract: full, key: id, columns: {id: bigint}}\n"
@@ -27,8 +30,8 @@ def smaller(folder: Folder) -> Folder:
     return folder
 
 
-def names(found: object) -> list[str]:
-    return [str(each.relation) for each in found]  # type: ignore[attr-defined]
+def names(found: Iterable[Leftover]) -> list[str]:
+    return [str(each.relation) for each in found]
 
 
 def there(folder: Folder) -> set[str]:
